@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The service's hypercalls. The service is trusted to decide when guests start and end, not with anything else: every
+ * number it passes is checked here or in the function that takes it, and no address of its own is followed. A long
+ * call is done in parts, the HVC instruction being run again until it is finished; `in_hand` remembers which.
+ */
+#include "core/hvc.h"
+
+#include "abi/hvc.h"
+#include "core/console.h"
+#include "core/hal.h"
+#include "core/percpu.h"
+
+static struct vm *creating; /* a VM_CREATE that goes on */
+
+static int64_t error_of(enum hv_err err)
+{
+	switch (err) {
+	case HV_OK:
+		return 0;
+	case HV_EINVAL:
+	case HV_EPERM:
+		return AETHER_EINVAL;
+	case HV_ENOMEM:
+		return AETHER_ENOMEM;
+	case HV_ESTATE:
+		return AETHER_ESTATE;
+	case HV_AGAIN:
+		break;
+	}
+	return AETHER_EAGAIN;
+}
+
+static enum exit_action answer(struct vcpu *vcpu, enum hv_err err)
+{
+	if (err == HV_AGAIN) {
+		return EXIT_RETRY;
+	}
+	vcpu->x[0] = (uint64_t)error_of(err);
+	return EXIT_RESUME;
+}
+
+static enum exit_action call_create(struct vcpu *vcpu)
+{
+	if (creating == NULL) {
+		unsigned id = 0;
+		const enum hv_err err = vm_create(vcpu->x[1], vcpu->x[2], vcpu->x[3], &id);
+		if (err != HV_OK) {
+			return answer(vcpu, err);
+		}
+		creating = &vms[id];
+	}
+	const enum hv_err err = vm_create_step(creating);
+	if (err == HV_OK) {
+		vcpu->x[1] = creating->id;
+	}
+	if (err != HV_AGAIN) {
+		creating = NULL;
+	}
+	return answer(vcpu, err);
+}
+
+/* The guest that x1 names, or NULL. */
+static struct vm *guest_of(const struct vcpu *vcpu)
+{
+	return vcpu->x[1] < AETHER_VM_MAX ? &vms[vcpu->x[1]] : NULL;
+}
+
+static enum exit_action call_vm(struct vcpu *vcpu, uint64_t call)
+{
+	struct vm *vm = guest_of(vcpu);
+	if (vm == NULL) {
+		return answer(vcpu, HV_EINVAL);
+	}
+	switch (call) {
+	case AETHER_HVC_VM_START:
+		return answer(vcpu, vm_start(vm, vcpu->x[2], vcpu->x[3]));
+	case AETHER_HVC_VM_RESET:
+		return answer(vcpu, vm_reset(vm));
+	case AETHER_HVC_VM_DESTROY:
+		return answer(vcpu, vm_destroy(vm));
+	case AETHER_HVC_VM_STOP:
+		if (atomic_load(&vm->state) != AETHER_VM_RUNNING) {
+			return answer(vcpu, HV_ESTATE);
+		}
+		vm_stop(vm, AETHER_STOP_SERVICE, 0);
+		return answer(vcpu, HV_OK);
+	default: /* AETHER_HVC_VM_INFO */
+		vcpu->x[1] = atomic_load(&vm->state);
+		vcpu->x[2] = atomic_load(&vm->stop_reason);
+		vcpu->x[3] = atomic_load(&vm->stop_detail);
+		return answer(vcpu, HV_OK);
+	}
+}
+
+static enum exit_action call_event_wait(struct vcpu *vcpu)
+{
+	const struct vm *vm = vm_take_event();
+	if (vm == NULL) {
+		vcpu->is_event_waiter = true;
+		vcpu->pc -= 4; /* awake again, it asks again */
+		return EXIT_BLOCK;
+	}
+	vcpu->x[1] = AETHER_EVENT_VM_STOPPED;
+	vcpu->x[2] = vm->id;
+	vcpu->x[3] = atomic_load(&vm->stop_reason);
+	return answer(vcpu, HV_OK);
+}
+
+static enum exit_action call_log(struct vcpu *vcpu)
+{
+	const uint64_t count = vcpu->x[1];
+	char text[48];
+	if (count == 0 || count > sizeof(text)) {
+		return answer(vcpu, HV_EINVAL);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		text[i] = (char)(vcpu->x[2 + i / 8] >> (8 * (i % 8)));
+	}
+	vcpu->x[0] = console_write(text, count) ? 0 : (uint64_t)AETHER_EAGAIN;
+	return EXIT_RESUME;
+}
+
+static uint64_t vcpu_guest_ticks(const struct vcpu *vcpu)
+{
+	uint64_t ticks = vcpu->loaded_ticks;
+	for (unsigned i = 0; i < AETHER_EXIT_COUNT; i++) {
+		ticks -= vcpu->exits[i].ticks;
+	}
+	return ticks;
+}
+
+static bool counter(uint64_t which, uint64_t index, uint64_t cause, uint64_t *value)
+{
+	if (which == AETHER_COUNTER_LONGEST_TICKS) {
+		*value = index < AETHER_PCPU_MAX ? percpu[index].longest_ticks : 0;
+		return index < AETHER_PCPU_MAX;
+	}
+	if (index >= VM_COUNT || cause >= AETHER_EXIT_COUNT) {
+		return false;
+	}
+	const struct vm *vm = &vms[index];
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		const struct vcpu *vcpu = vm->vcpus[i];
+		if (which == AETHER_COUNTER_EXITS) {
+			sum += vcpu->exits[cause].count;
+		} else if (which == AETHER_COUNTER_EXIT_TICKS) {
+			sum += vcpu->exits[cause].ticks;
+		} else if (which == AETHER_COUNTER_GUEST_TICKS) {
+			sum += vcpu_guest_ticks(vcpu);
+		}
+	}
+	*value = which == AETHER_COUNTER_SCRUB_TICKS ? vm->scrub_ticks : sum;
+	return which <= AETHER_COUNTER_SCRUB_TICKS;
+}
+
+static enum exit_action call_counter(struct vcpu *vcpu)
+{
+	uint64_t value = 0;
+	if (!counter(vcpu->x[1], vcpu->x[2], vcpu->x[3], &value)) {
+		return answer(vcpu, HV_EINVAL);
+	}
+	vcpu->x[1] = value;
+	return answer(vcpu, HV_OK);
+}
+
+static enum exit_action call_node_off(const struct vcpu *vcpu)
+{
+	if (!console_is_drained()) {
+		return EXIT_RETRY;
+	}
+	hal_node_off(vcpu->x[1] == 1);
+}
+
+enum exit_action hvc_call(struct vcpu *vcpu)
+{
+	switch (vcpu->x[0]) {
+	case AETHER_HVC_VM_CREATE:
+		return call_create(vcpu);
+	case AETHER_HVC_VM_START:
+	case AETHER_HVC_VM_RESET:
+	case AETHER_HVC_VM_DESTROY:
+	case AETHER_HVC_VM_STOP:
+	case AETHER_HVC_VM_INFO:
+		return call_vm(vcpu, vcpu->x[0]);
+	case AETHER_HVC_EVENT_WAIT:
+		return call_event_wait(vcpu);
+	case AETHER_HVC_LOG:
+		return call_log(vcpu);
+	case AETHER_HVC_COUNTER:
+		return call_counter(vcpu);
+	case AETHER_HVC_NODE_OFF:
+		return call_node_off(vcpu);
+	default:
+		vcpu->x[0] = (uint64_t)AETHER_ENOSYS;
+		return EXIT_RESUME;
+	}
+}

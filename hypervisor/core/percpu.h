@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What one physical CPU owns. No other CPU writes here but for `pending`. */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/trace.h"
+#include "core/vm.h"
+
+#define PERCPU_SLOTS (AETHER_VM_MAX * AETHER_VCPU_MAX + 1u)
+
+/* The size is a constant in assembly (arch/offsets.h). */
+struct __attribute__((aligned(1024))) percpu {
+	uint64_t fault_sp; /* PERCPU_FAULT_SP */
+	uint64_t fault_scratch[4];
+	uint32_t index;
+	_Atomic bool is_online;
+	uint64_t deadline; /* ticks: what the scheduler set the timer to */
+	uint64_t backstop; /* ticks: sched_backstop(), 0: none */
+	uint64_t slice_end; /* ticks; 0: nobody waits for the CPU */
+	bool must_reschedule;
+	uint64_t stack_top;
+
+	struct vcpu *current; /* loaded, or NULL when idle */
+	uint32_t slot_count;
+	uint32_t next_slot; /* round robin */
+	struct vcpu *slots[PERCPU_SLOTS];
+	_Atomic uint64_t pending; /* slots with requests */
+
+	uint64_t idle_ticks;
+	uint64_t longest_ticks; /* longest stretch in the core without taking an interrupt */
+	uint64_t stretch_start;
+	struct trace_ring trace;
+};
+
+extern struct percpu percpu[AETHER_PCPU_MAX];

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exits: decode the cause, let one handler decide, carry its answer out.
+ *
+ * Hostile input: everything that the syndrome, the addresses and the registers say. A handler returns what is to
+ * happen (core/exit_action.h) and changes nothing but its own module's state; finish() alone moves the PC, injects
+ * exceptions, blocks or stops. The worst answer is EXIT_KILL_VM.
+ *
+ * The path from trap_sync() to its end is the core's hottest: every exit is counted by cause with its time.
+ */
+#include "core/trap.h"
+
+#include "abi/smccc.h"
+#include "core/check.h"
+#include "core/console.h"
+#include "core/esr.h"
+#include "core/hal.h"
+#include "core/hvc.h"
+#include "core/sched.h"
+#include "core/smccc.h"
+#include "core/sysreg.h"
+#include "lib/bits.h"
+#include "lib/fmt.h"
+
+#include "hal_fast.h"
+
+/*
+ * What a handler says: an enum exit_action, and above it the enum aether_exit_cause to count it under. A plain number,
+ * so that it travels in one register.
+ */
+typedef uint32_t outcome_t;
+#define OUTCOME(action, cause) ((outcome_t)(action) | (outcome_t)AETHER_EXIT_##cause << 8)
+#define OUTCOME_ACTION(outcome) ((enum exit_action)((outcome)&0xff))
+#define OUTCOME_CAUSE(outcome) ((outcome) >> 8)
+
+static inline void account(struct percpu *cpu, struct vcpu *vcpu, unsigned cause, uint64_t entered)
+{
+	const uint64_t spent = hal_fast_ticks() - entered;
+	vcpu->exits[cause].count++;
+	vcpu->exits[cause].ticks += spent;
+	if (spent > cpu->longest_ticks) {
+		cpu->longest_ticks = spent;
+	}
+}
+
+static void stop_vm(struct vcpu *vcpu, enum aether_stop_reason reason, uint64_t detail)
+{
+	vm_stop(vcpu->vm, reason, detail);
+}
+
+static void block(struct vcpu *vcpu)
+{
+	/* An interrupt that came in the meantime has set a request, or is pending here and now. */
+	vcpu_resample_timers(vcpu);
+	if (!vgic_has_pending(&vcpu->vm->gic, vcpu->index)) {
+		sched_block(vcpu);
+	}
+}
+
+static inline void finish(struct vcpu *vcpu, enum exit_action action)
+{
+	switch (action) {
+	case EXIT_ADVANCE:
+		vcpu->pc += 4;
+		break;
+	case EXIT_RETRY:
+	case EXIT_RESUME:
+		break;
+	case EXIT_INJECT_UNDEF:
+		hal_inject_undef(vcpu);
+		break;
+	case EXIT_INJECT_ABORT:
+		hal_inject_abort(vcpu, hal_exit_syndrome());
+		break;
+	case EXIT_BLOCK:
+		block(vcpu);
+		break;
+	case EXIT_OFF:
+		sched_turn_off(vcpu);
+		break;
+	case EXIT_KILL_VM:
+		stop_vm(vcpu, AETHER_STOP_BAD_STATE, hal_exit_syndrome());
+		break;
+	}
+}
+
+static void finish_call(struct vcpu *vcpu)
+{
+	const enum aether_stop_reason reason = vcpu->asked_stop;
+	if (reason != AETHER_STOP_NONE) {
+		vcpu->asked_stop = AETHER_STOP_NONE;
+		stop_vm(vcpu, reason, 0);
+	}
+}
+
+/* An SMC or HVC of a guest; the instruction is behind it. */
+static inline enum exit_action trap_call(struct vcpu *vcpu, uint64_t immediate)
+{
+	if (immediate != 0) {
+		vcpu->x[0] = (uint64_t)SMCCC_NOT_SUPPORTED;
+		return EXIT_RESUME;
+	}
+	const enum exit_action action = smccc_call(&vcpu->vm->psci, vcpu->index, vcpu->x, &vcpu->asked_stop);
+	if (action != EXIT_RESUME) {
+		finish_call(vcpu);
+	}
+	return action;
+}
+
+static inline outcome_t trap_hvc(struct vcpu *vcpu, uint64_t esr)
+{
+	if (vcpu->is_service) {
+		const enum exit_action action = hvc_call(vcpu);
+		if (action == EXIT_RETRY) {
+			vcpu->pc -= 4; /* HVC returns behind itself: once more from the start */
+		}
+		return OUTCOME(action, HVC);
+	}
+	return OUTCOME(trap_call(vcpu, ESR_ISS_IMM16(esr)), HVC);
+}
+
+static outcome_t trap_smc(struct vcpu *vcpu, uint64_t esr)
+{
+	vcpu->pc += 4; /* a trapped SMC returns to itself (Arm ARM D1.3.5) */
+	return OUTCOME(trap_call(vcpu, ESR_ISS_IMM16(esr)), SMC);
+}
+
+static outcome_t trap_wfx(struct vcpu *vcpu, uint64_t esr)
+{
+	vcpu->pc += 4;
+	if (ESR_WFX_IS_WFE(esr) || ESR_WFX_HAS_TIMEOUT(esr)) {
+		/* It waits for a lock, an event or a time: let somebody else have the CPU meanwhile. */
+		hal_this_cpu()->must_reschedule = true;
+		vcpu->state = VCPU_RUNNABLE;
+		return OUTCOME(EXIT_RESUME, WFX);
+	}
+	return OUTCOME(EXIT_BLOCK, WFX);
+}
+
+static outcome_t trap_sysreg(struct vcpu *vcpu, uint64_t esr)
+{
+	return OUTCOME(sysreg_trap(vcpu, esr), SYSREG);
+}
+
+/* The devices of a guest, by address. Each takes one access of `bytes`, its value in vcpu->mmio_value. */
+
+static outcome_t access_dist(struct vcpu *vcpu, uint64_t offset, unsigned bytes, bool is_write)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	if ((offset & 0xff00) == 0x200) {
+		vcpu_resample_timers(vcpu); /* GICD_ISPENDR: what the timers assert now */
+	}
+	const enum exit_action action =
+		vgic_dist_access(gic, vcpu->index, offset, bytes, is_write, &vcpu->mmio_value);
+	if (is_write) {
+		vgic_flush(gic, vcpu->index);
+	}
+	return OUTCOME(action, MMIO_GIC);
+}
+
+static outcome_t access_redist(struct vcpu *vcpu, uint64_t offset, unsigned bytes, bool is_write)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	vcpu_resample_timers(vcpu);
+	const enum exit_action action =
+		vgic_redist_access(gic, vcpu->index, offset, bytes, is_write, &vcpu->mmio_value);
+	if (is_write) {
+		vgic_flush(gic, vcpu->index);
+	}
+	return OUTCOME(action, MMIO_GIC);
+}
+
+static outcome_t access_uart(struct vcpu *vcpu, uint64_t offset, unsigned bytes, bool is_write)
+{
+	const enum exit_action action =
+		vuart_access(&vcpu->vm->uart, offset, bytes, is_write, &vcpu->mmio_value);
+	vgic_flush(&vcpu->vm->gic, vcpu->index); /* its interrupt line may have moved */
+	return OUTCOME(action, MMIO_UART);
+}
+
+static inline outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned bytes, bool is_write)
+{
+	if (vcpu->is_service) {
+		return OUTCOME(EXIT_INJECT_ABORT, ABORT);
+	}
+	if (ipa - AETHER_GUEST_GICD_BASE < 0x10000) {
+		return access_dist(vcpu, ipa - AETHER_GUEST_GICD_BASE, bytes, is_write);
+	}
+	if (ipa - AETHER_GUEST_UART_BASE < PAGE_BYTES) {
+		return access_uart(vcpu, ipa - AETHER_GUEST_UART_BASE, bytes, is_write);
+	}
+	if (vcpu->vm->gic_version == 3 &&
+	    ipa - AETHER_GUEST_GICR_BASE < AETHER_GUEST_GICR_STRIDE * vcpu->vm->vcpu_count) {
+		return access_redist(vcpu, ipa - AETHER_GUEST_GICR_BASE, bytes, is_write);
+	}
+	return OUTCOME(EXIT_INJECT_ABORT, ABORT);
+}
+
+static outcome_t trap_data_abort(struct vcpu *vcpu, uint64_t esr)
+{
+	/* Without a syndrome the instruction is not decoded: what is not RAM takes plain loads and stores only. */
+	if ((esr & ESR_ISS_ISV) == 0 || (esr & ESR_ISS_S1PTW) != 0 || !esr_is_stage2_fault(esr)) {
+		return OUTCOME(EXIT_INJECT_ABORT, ABORT);
+	}
+	const uint64_t ipa = hal_exit_ipa();
+	const unsigned bytes = esr_access_bytes(esr);
+	const unsigned srt = esr_srt(esr);
+	if (esr & ESR_ISS_WNR) {
+		const uint64_t value = srt != 31 ? vcpu->x[srt] : 0;
+		vcpu->mmio_value = value & (~UINT64_C(0) >> (64 - 8 * bytes));
+		return mmio_access(vcpu, ipa, bytes, true);
+	}
+	const outcome_t outcome = mmio_access(vcpu, ipa, bytes, false);
+	if (OUTCOME_ACTION(outcome) == EXIT_ADVANCE && srt != 31) {
+		vcpu->x[srt] = esr_mmio_result(esr, vcpu->mmio_value);
+	}
+	return outcome;
+}
+
+static outcome_t trap_instruction_abort(struct vcpu *vcpu, uint64_t esr)
+{
+	(void)vcpu;
+	(void)esr;
+	return OUTCOME(EXIT_INJECT_ABORT, ABORT);
+}
+
+/* Whatever else is trapped is hidden from the guest: it is undefined there. */
+static outcome_t trap_undef(struct vcpu *vcpu, uint64_t esr)
+{
+	(void)vcpu;
+	(void)esr;
+	return OUTCOME(EXIT_INJECT_UNDEF, OTHER);
+}
+
+typedef outcome_t (*trap_handler)(struct vcpu *vcpu, uint64_t esr);
+
+/* NULL: trap_undef. */
+static const trap_handler handlers[64] = {
+	[ESR_EC_WFX] = trap_wfx,
+	[ESR_EC_SMC64] = trap_smc,
+	[ESR_EC_SYS64] = trap_sysreg,
+	[ESR_EC_DATA_ABORT_LOWER] = trap_data_abort,
+	[ESR_EC_INSTRUCTION_ABORT_LOWER] = trap_instruction_abort,
+};
+
+struct vcpu *trap_sync(struct vcpu *vcpu)
+{
+	const uint64_t entered = hal_fast_ticks();
+	struct percpu *cpu = hal_this_cpu();
+	const uint64_t esr = hal_exit_syndrome();
+	outcome_t outcome;
+	trace_write(&cpu->trace, TRACE_EXIT, entered, vcpu->who, esr, vcpu->pc);
+	if (ESR_EC(esr) == ESR_EC_HVC64) {
+		outcome = trap_hvc(vcpu, esr); /* the most frequent, in line */
+	} else {
+		const trap_handler handler = handlers[ESR_EC(esr)];
+		outcome = handler != NULL ? handler(vcpu, esr) : trap_undef(vcpu, esr);
+	}
+	if (OUTCOME_ACTION(outcome) != EXIT_RESUME) {
+		finish(vcpu, OUTCOME_ACTION(outcome));
+	}
+	account(cpu, vcpu, OUTCOME_CAUSE(outcome), entered);
+	if (__builtin_expect(cpu->must_reschedule, 0)) {
+		return sched_next(cpu);
+	}
+	return vcpu;
+}
+
+/* One of the guest's own timers: it stays active until the guest ends it. */
+static void take_guest_timer(struct percpu *cpu, unsigned intid, unsigned pintid)
+{
+	struct vcpu *vcpu = cpu->current;
+	if (vcpu == NULL) {
+		/* Its vCPU has just been taken off, and its timer with it. */
+		hal_irq_set_active(pintid, false);
+		return;
+	}
+	vgic_raise_hw(&vcpu->vm->gic, vcpu->index, intid, pintid);
+	sched_backstop(cpu);
+}
+
+static void take_maintenance(struct percpu *cpu)
+{
+	struct vcpu *vcpu = cpu->current;
+	if (vcpu != NULL) {
+		vgic_sync(&vcpu->vm->gic, vcpu->index);
+	}
+}
+
+void trap_take_interrupts(struct percpu *cpu)
+{
+	/* Bounded: what is still pending then is taken on the next exit. */
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned pintid = 0;
+		switch (hal_irq_take(&pintid)) {
+		case HAL_IRQ_NONE:
+			break;
+		case HAL_IRQ_VTIMER:
+			take_guest_timer(cpu, AETHER_GUEST_VTIMER_INTID, pintid);
+			break;
+		case HAL_IRQ_PTIMER:
+			take_guest_timer(cpu, AETHER_GUEST_PTIMER_INTID, pintid);
+			break;
+		case HAL_IRQ_KICK:
+			/* Requests are served before the next entry. */
+			cpu->must_reschedule = true;
+			break;
+		case HAL_IRQ_TIMER:
+			sched_timer(cpu);
+			break;
+		case HAL_IRQ_MAINTENANCE:
+			take_maintenance(cpu);
+			break;
+		case HAL_IRQ_CONSOLE:
+			console_interrupt();
+			break;
+		case HAL_IRQ_OTHER:
+			break;
+		}
+		if (!hal_is_interrupt_pending()) {
+			break;
+		}
+	}
+	if (cpu->current != NULL) {
+		vgic_flush(&cpu->current->vm->gic, cpu->current->index);
+	}
+}
+
+struct vcpu *trap_irq(struct vcpu *vcpu)
+{
+	const uint64_t entered = hal_fast_ticks();
+	struct percpu *cpu = hal_this_cpu();
+	trace_write(&cpu->trace, TRACE_IRQ, entered, vcpu->who, 0, vcpu->pc);
+	trap_take_interrupts(cpu);
+	account(cpu, vcpu, AETHER_EXIT_IRQ, entered);
+	if (cpu->must_reschedule) {
+		return sched_next(cpu);
+	}
+	return vcpu;
+}
+
+/* The core gives no interrupt to FIQ; the firmware's are not for us. */
+struct vcpu *trap_fiq(struct vcpu *vcpu)
+{
+	return trap_irq(vcpu);
+}
+
+struct vcpu *trap_serror(struct vcpu *vcpu)
+{
+	const uint64_t entered = hal_fast_ticks();
+	struct percpu *cpu = hal_this_cpu();
+	stop_vm(vcpu, AETHER_STOP_SERROR, hal_exit_syndrome());
+	account(cpu, vcpu, AETHER_EXIT_OTHER, entered);
+	return sched_next(cpu);
+}
+
+_Noreturn void trap_fault(const struct fault_frame *frame)
+{
+	static _Atomic bool is_reporting;
+	char line[160];
+	if (!atomic_exchange(&is_reporting, true)) {
+		(void)fmt_string(line, sizeof(line),
+				 "\r\naether: node stopped: fault in the core, cpu %u vector %lu "
+				 "esr %lx elr %lx far %lx\r\n",
+				 hal_this_cpu()->index, frame->vector, frame->esr, frame->elr,
+				 frame->far);
+		console_panic(line);
+		for (unsigned i = 0; i < 31; i += 3) {
+			(void)fmt_string(line, sizeof(line), "aether: x%u %lx %lx %lx\r\n", i,
+					 frame->x[i], i + 1 < 31 ? frame->x[i + 1] : 0,
+					 i + 2 < 31 ? frame->x[i + 2] : 0);
+			console_panic(line);
+		}
+	}
+	hal_node_off(true);
+}
+
+_Noreturn void check_failed(const char *expression, const char *file, int line)
+{
+	char text[200];
+	(void)fmt_string(text, sizeof(text),
+			 "\r\naether: node stopped: %s does not hold at %s:%d, cpu %u\r\n",
+			 expression, file, line, hal_this_cpu()->index);
+	console_panic(text);
+	hal_node_off(true);
+}

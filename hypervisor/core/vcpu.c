@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vCPUs, and the requests that other CPUs make of them. A request is a bit set with release order after its cause;
+ * the vCPU's own CPU takes the bits with acquire order and acts. So nothing but the bits is shared.
+ */
+#include "core/vcpu.h"
+
+#include "core/check.h"
+#include "core/hal.h"
+#include "core/percpu.h"
+#include "core/sched.h"
+#include "core/sysreg.h"
+#include "lib/bits.h"
+
+#include "hal_fast.h"
+
+void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned cpu)
+{
+	vcpu->vm = vm;
+	vcpu->index = index;
+	vcpu->is_service = vm->id == VM_SERVICE;
+	vcpu->who = vm->id << 8 | index;
+	vcpu->cpu = cpu;
+	vcpu->state = VCPU_OFF;
+	vcpu->arch = hal_vcpu_storage(vm->id, index);
+	vcpu->host_sp = percpu[cpu].stack_top;
+	vcpu->wake_deadline = UINT64_MAX;
+	vcpu->is_event_waiter = false;
+	vcpu->is_cache_watched = false;
+	vcpu->is_flush_due = false;
+	vcpu->flush_cursor = 0;
+	atomic_store_explicit(&vcpu->requests, 0, memory_order_relaxed);
+	hal_vcpu_reset(vcpu);
+}
+
+void vcpu_request(struct vcpu *vcpu, uint32_t requests)
+{
+	struct percpu *cpu = &percpu[vcpu->cpu];
+	atomic_fetch_or_explicit(&vcpu->requests, requests, memory_order_release);
+	/* Release: whoever sees the slot's bit sees the request. */
+	atomic_fetch_or_explicit(&cpu->pending, UINT64_C(1) << vcpu->slot, memory_order_release);
+	if (cpu == hal_this_cpu()) {
+		cpu->must_reschedule = true;
+	} else {
+		hal_kick_cpu(vcpu->cpu);
+	}
+}
+
+static const unsigned timer_intids[] = {AETHER_GUEST_VTIMER_INTID, AETHER_GUEST_PTIMER_INTID};
+
+void vcpu_load(struct vcpu *vcpu)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	vcpu->loaded_at = hal_fast_ticks();
+	vgic_load(gic, vcpu->index);
+	vgic_flush(gic, vcpu->index);
+	/* The physical timer interrupt is active exactly while the guest has its virtual twin in hand. */
+	for (unsigned i = 0; i < ARRAY_COUNT(timer_intids); i++) {
+		hal_irq_set_active(hal_guest_timer_pintid(timer_intids[i]),
+				   vgic_is_hw_in_flight(gic, vcpu->index, timer_intids[i]));
+	}
+	hal_vcpu_load(vcpu);
+}
+
+void vcpu_unload(struct vcpu *vcpu)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	vcpu->wake_deadline = hal_vcpu_unload(vcpu);
+	vgic_unload(gic, vcpu->index);
+	for (unsigned i = 0; i < ARRAY_COUNT(timer_intids); i++) {
+		if (!hal_vcpu_timer_asserts(vcpu, timer_intids[i])) {
+			vgic_lower_hw(gic, vcpu->index, timer_intids[i]);
+		}
+		hal_irq_set_active(hal_guest_timer_pintid(timer_intids[i]), false);
+	}
+	vcpu->loaded_ticks += hal_fast_ticks() - vcpu->loaded_at;
+}
+
+bool vcpu_has_timer_in_flight(struct vcpu *vcpu)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	for (unsigned i = 0; i < ARRAY_COUNT(timer_intids); i++) {
+		if (vgic_is_hw_in_flight(gic, vcpu->index, timer_intids[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void vcpu_resample_timers(struct vcpu *vcpu)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	for (unsigned i = 0; i < ARRAY_COUNT(timer_intids); i++) {
+		const unsigned intid = timer_intids[i];
+		if (hal_timer_asserts(intid) || !vgic_is_hw_in_flight(gic, vcpu->index, intid)) {
+			continue;
+		}
+		vgic_lower_hw(gic, vcpu->index, intid);
+		vgic_flush(gic, vcpu->index);
+		hal_irq_set_active(hal_guest_timer_pintid(intid),
+				   vgic_is_hw_in_flight(gic, vcpu->index, intid));
+	}
+}
+
+/* PSCI: the vCPU comes on, in its first state. */
+static void enter(struct vcpu *vcpu)
+{
+	uint64_t entry = 0;
+	uint64_t context_id = 0;
+	if (vcpu->state != VCPU_OFF ||
+	    !psci_enter(&vcpu->vm->psci, vcpu->index, &entry, &context_id)) {
+		return;
+	}
+	vgic_reset_vcpu(&vcpu->vm->gic, vcpu->index);
+	hal_vcpu_reset(vcpu);
+	vcpu->pc = entry;
+	vcpu->x[0] = context_id;
+	sched_wake(vcpu);
+}
+
+static void stop(struct vcpu *vcpu)
+{
+	sched_turn_off(vcpu);
+	vm_vcpu_stopped(vcpu->vm);
+}
+
+void vcpu_serve_requests(struct vcpu *vcpu)
+{
+	const uint32_t requests =
+		atomic_exchange_explicit(&vcpu->requests, 0, memory_order_acquire);
+	struct vgic *gic = &vcpu->vm->gic;
+	if (requests & VCPU_REQUEST_STOP) {
+		stop(vcpu);
+		return;
+	}
+	if (requests & VCPU_REQUEST_ENTER) {
+		enter(vcpu);
+	}
+	if (requests & (VCPU_REQUEST_INTERRUPT | VCPU_REQUEST_SYNC)) {
+		if (percpu[vcpu->cpu].current == vcpu) {
+			vgic_sync(gic, vcpu->index);
+			vgic_flush(gic, vcpu->index);
+		}
+		/* Also the current one: it may have gone to sleep just before this came. */
+		if (vcpu->state == VCPU_BLOCKED && vgic_has_pending(gic, vcpu->index)) {
+			sched_wake(vcpu);
+		}
+	}
+	if ((requests & VCPU_REQUEST_WAKE) && vcpu->is_event_waiter) {
+		sched_wake(vcpu);
+	}
+}
+
+static struct vcpu *vcpu_of(struct vgic *gic, unsigned index)
+{
+	struct vm *vm = (struct vm *)((char *)gic - offsetof(struct vm, gic));
+	return vm->vcpus[index];
+}
+
+void vgic_kick(struct vgic *gic, unsigned index)
+{
+	struct vcpu *vcpu = vcpu_of(gic, index);
+	if (vcpu == hal_this_cpu()->current) {
+		return; /* its LRs are filled before it is entered */
+	}
+	vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT);
+}
+
+void vgic_request_sync(struct vgic *gic, unsigned index)
+{
+	vcpu_request(vcpu_of(gic, index), VCPU_REQUEST_SYNC);
+}
+
+void psci_wake(struct psci *psci, unsigned index)
+{
+	struct vm *vm = (struct vm *)((char *)psci - offsetof(struct vm, psci));
+	vcpu_request(vm->vcpus[index], VCPU_REQUEST_ENTER);
+}
+
+void vcpu_sgi(struct vcpu *vcpu, uint64_t value, bool is_group1)
+{
+	vgic_sgi_register(&vcpu->vm->gic, vcpu->index, value, is_group1);
+	vgic_flush(&vcpu->vm->gic, vcpu->index);
+}
+
+/*
+ * Set/way operations reach the caches of one CPU only, so they cannot be passed on for a vCPU that shares or changes
+ * CPUs. What a guest means by them is "my memory is clean": the first one cleans all of it by address, and from then on
+ * the guest's switching of its caches is watched, and cleans again, until they are on for good (as Linux's KVM does).
+ */
+static enum exit_action flush(struct vcpu *vcpu)
+{
+	if (vm_flush_ram(vcpu->vm, &vcpu->flush_cursor) != HV_OK) {
+		return EXIT_RETRY;
+	}
+	vcpu->flush_cursor = 0;
+	vcpu->is_flush_due = false;
+	return EXIT_ADVANCE;
+}
+
+enum exit_action vcpu_set_way(struct vcpu *vcpu)
+{
+	if (vcpu->is_cache_watched) {
+		return EXIT_ADVANCE;
+	}
+	const enum exit_action action = flush(vcpu);
+	if (action == EXIT_ADVANCE) {
+		vcpu->is_cache_watched = true;
+		hal_vcpu_trap_memory_control(vcpu, true);
+	}
+	return action;
+}
+
+enum exit_action vcpu_write_vm_register(struct vcpu *vcpu, unsigned crn, unsigned crm, unsigned op2,
+					uint64_t value)
+{
+	bool is_on = false;
+	if (hal_vcpu_write_memory_control(vcpu, crn, crm, op2, value, &is_on)) {
+		vcpu->is_flush_due = true;
+	}
+	if (vcpu->is_flush_due && flush(vcpu) == EXIT_RETRY) {
+		return EXIT_RETRY; /* the write is done again then, and changes nothing */
+	}
+	if (is_on) {
+		vcpu->is_cache_watched = false;
+		hal_vcpu_trap_memory_control(vcpu, false);
+	}
+	return EXIT_ADVANCE;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * A virtual machine: memory, interrupt controller, console, power state, vCPUs; and its life.
+ *
+ *          create           scrubbed            start
+ *   NONE -------> CREATING ---------> LOADING --------> STARTING --> RUNNING
+ *    ^                ^ reset            |                              | power off, reset, kill, stop
+ *    |                |                  |                              v
+ *    '- DESTROYING <--+-- STOPPED <------|---------------------------STOPPING
+ *            ^            destroy        |
+ *            '---------------------------'
+ *
+ * CREATING, STARTING and DESTROYING are long: vm_*() does a bounded part and returns HV_AGAIN until done, with a
+ * cursor in
+ * the VM. STOPPING ends when every vCPU's CPU has taken it off. All calls come from the service's hypercalls,
+ * which run on one
+ * CPU, but for vm_stop(), which any exit may make. The service itself is a VM that is RUNNING from boot.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/hvc.h"
+#include "core/pages.h"
+#include "core/pgtable.h"
+#include "core/psci.h"
+#include "core/vcpu.h"
+#include "core/vgic.h"
+#include "core/vuart.h"
+
+#define VM_SERVICE AETHER_VM_MAX /* the service's number */
+#define VM_COUNT (AETHER_VM_MAX + 1u)
+
+struct vm {
+	/* Hot: what entering and leaving needs. */
+	uint64_t vttbr;
+	uint64_t counter_offset; /* CNTVOFF_EL2: the virtual counter starts at the VM's start */
+	uint32_t id;
+	bool is_service;
+	uint8_t vcpu_count;
+	uint8_t gic_version;
+
+	_Atomic uint32_t state; /* enum aether_vm_state */
+	_Atomic uint32_t stop_reason;
+	_Atomic uint64_t stop_detail;
+	_Atomic uint32_t stop_pending; /* vCPUs that are not off their CPU yet */
+	_Atomic bool is_event_due;
+	uint32_t flags; /* AETHER_VM_* */
+
+	struct pgtable stage2;
+	uint64_t ram_bytes;
+	struct page_extent extents[PAGES_EXTENT_MAX];
+	uint32_t extent_count;
+	uint64_t cursor; /* bytes of RAM that the long operation in hand has done */
+	uint32_t phase;
+	bool was_loading; /* DESTROYING: from LOADING, else from STOPPED */
+	enum hv_err create_error; /* DESTROYING a VM that could not be created: why */
+	uint64_t scrub_ticks;
+	uint64_t start_entry, start_argument;
+
+	struct psci psci;
+	struct vuart uart;
+	struct vgic gic;
+	struct vcpu *vcpus[AETHER_VCPU_MAX];
+};
+
+/* What vm_module_init() was told. */
+struct vm_host {
+	unsigned gic_version, lr_count, cpu_count;
+};
+
+extern struct vm vms[VM_COUNT];
+extern struct vm_host vm_host;
+
+/* Start of day: which VM numbers exist, how many list registers and CPUs there are. */
+void vm_module_init(unsigned gic_version, unsigned lr_count, unsigned cpu_count);
+/* The service, of an image at `image` in core memory (abi/image.h), with its read-only windows; RUNNING. */
+enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t bundle,
+			      uint64_t bundle_bytes, pa_t bootinfo, pa_t trailer) MUST_CHECK;
+
+enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags,
+		      unsigned *id) MUST_CHECK;
+/* The scrub of a CREATING VM, then its map into the service: HV_AGAIN, or HV_OK with LOADING. HV_ENOMEM: all is undone,
+ * the VM is NONE. */
+enum hv_err vm_create_step(struct vm *vm) MUST_CHECK;
+/* HV_ENOMEM: the VM is STOPPED without having run; vm_reset: it is LOADING, but not all of it may be mapped. */
+enum hv_err vm_start(struct vm *vm, uint64_t entry, uint64_t argument) MUST_CHECK;
+enum hv_err vm_reset(struct vm *vm) MUST_CHECK;
+enum hv_err vm_destroy(struct vm *vm) MUST_CHECK;
+/* Ends a RUNNING VM for `reason`: every vCPU leaves its CPU, then the service is told. Any CPU; a second call is a
+ * no-op. */
+void vm_stop(struct vm *vm, enum aether_stop_reason reason, uint64_t detail);
+/* One vCPU is off its CPU on the way to STOPPED. */
+void vm_vcpu_stopped(struct vm *vm);
+/* Cleans and invalidates the guest's whole RAM by VA: what set/way operations stand for. HV_AGAIN until done; the
+ * cursor is the caller's. */
+enum hv_err vm_flush_ram(struct vm *vm, uint64_t *cursor) MUST_CHECK;
+/* Next unreported stop, or NULL. */
+struct vm *vm_take_event(void);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The service's VM: a copy of its pristine image, read and execute for code, read and write for the rest, and
+ * read-only
+ * windows onto what the core tells it, the configuration trailer and the boot loader's bundle. Its image is the
+ * core's own;
+ * the bundle is nobody's to trust, and is not looked at here.
+ */
+#include "abi/image.h"
+#include "core/check.h"
+#include "core/hal.h"
+#include "core/sched.h"
+#include "core/vm.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+
+#define SERVICE_VMID (VM_SERVICE + 1u)
+
+static struct vcpu service_vcpu;
+
+static enum hv_err map_all(struct pgtable *table, uint64_t ipa, pa_t pa, uint64_t bytes,
+			   unsigned attributes)
+{
+	uint64_t done = 0;
+	enum hv_err err = HV_AGAIN;
+	while (err ==
+	       HV_AGAIN) { /* at boot nothing else waits; each call does at least one entry */
+		uint64_t part = 0;
+		err = pgtable_map(table, ipa + done, pa_add(pa, done), bytes - done, attributes,
+				  &part);
+		done += part;
+	}
+	return err;
+}
+
+static enum hv_err load_service_image(const uint8_t *image, uint64_t image_bytes, pa_t *base,
+				      struct aether_service_header *header)
+{
+	memcpy(header, image, sizeof(*header));
+	CHECK(header->magic == AETHER_SERVICE_MAGIC && header->file_bytes <= image_bytes &&
+	      header->text_bytes <= header->file_bytes &&
+	      header->file_bytes <= header->total_bytes);
+	const enum hv_err err = pages_take(header->total_bytes, PAGE_BYTES, PAGE_SERVICE, base);
+	if (err != HV_OK) {
+		return err;
+	}
+	for (uint64_t at = 0; at < header->total_bytes; at += PAGE_BYTES) {
+		hal_scrub(pa_add(*base, at), PAGE_BYTES);
+		if (at < header->file_bytes) {
+			const uint64_t left = header->file_bytes - at;
+			hal_copy_to(pa_add(*base, at), image + at,
+				    left < PAGE_BYTES ? left : PAGE_BYTES);
+		}
+	}
+	return HV_OK;
+}
+
+enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t bundle,
+			      uint64_t bundle_bytes, pa_t bootinfo, pa_t trailer)
+{
+	struct vm *vm = &vms[VM_SERVICE];
+	struct aether_service_header header;
+	pa_t base;
+	enum hv_err err = pgtable_init(&vm->stage2, PGTABLE_STAGE2, SERVICE_VMID);
+	if (err == HV_OK) {
+		err = load_service_image(image, image_bytes, &base, &header);
+	}
+	if (err != HV_OK) {
+		return err;
+	}
+	const struct {
+		uint64_t ipa;
+		pa_t pa;
+		uint64_t bytes;
+		unsigned attributes;
+	} maps[] = {
+		{AETHER_IPA_SERVICE, base, header.text_bytes, PGTABLE_READ | PGTABLE_EXEC},
+		{AETHER_IPA_SERVICE + header.text_bytes, pa_add(base, header.text_bytes),
+		 header.total_bytes - header.text_bytes, PGTABLE_READ | PGTABLE_WRITE},
+		{AETHER_IPA_BOOTINFO, bootinfo, PAGE_BYTES, PGTABLE_READ},
+		{AETHER_IPA_TRAILER, trailer, AETHER_TRAILER_MAX_BYTES, PGTABLE_READ},
+		{AETHER_IPA_BUNDLE, bundle, align_up(bundle_bytes, PAGE_BYTES), PGTABLE_READ},
+	};
+	for (unsigned i = 0; i < ARRAY_COUNT(maps) && err == HV_OK; i++) {
+		if (maps[i].bytes != 0) {
+			err = map_all(&vm->stage2, maps[i].ipa, maps[i].pa, maps[i].bytes,
+				      maps[i].attributes);
+		}
+	}
+	if (err != HV_OK) {
+		return err;
+	}
+	hal_invalidate_icache();
+	vm->is_service = true;
+	vm->vcpu_count = 1;
+	vm->gic_version = (uint8_t)vm_host.gic_version;
+	vm->vttbr = vm->stage2.root.v | ((uint64_t)SERVICE_VMID << 48);
+	vgic_init(&vm->gic, vm_host.gic_version, 1, vm_host.lr_count);
+	psci_init(&vm->psci, 1, AETHER_IPA_SERVICE, header.total_bytes);
+	vm->vcpus[0] = &service_vcpu;
+	vcpu_init(&service_vcpu, vm, 0, 0);
+	sched_add(&service_vcpu);
+	atomic_store_explicit(&vm->state, AETHER_VM_RUNNING, memory_order_release);
+	psci_boot(&vm->psci, AETHER_IPA_SERVICE + header.entry_offset, 0);
+	return HV_OK;
+}

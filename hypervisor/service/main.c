@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The service context's own start and end. crt.S calls service_main() once on a stack of its own, and
+ * service_fault() for an exception, which is a bug of ours: the service takes no interrupt and makes no
+ * system call. Only this file knows at which addresses the core maps what it hands over.
+ */
+#include "service/main.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "abi/bootinfo.h"
+#include "service/hvcall.h"
+#include "service/loader.h"
+#include "service/log.h"
+
+/* crt.S seeds the stack protector's guard from here. */
+static_assert(offsetof(struct aether_bootinfo, entropy) == SERVICE_ENTROPY_OFFSET, "crt.S");
+
+/* The names that gcc and clang give the guard and the function that is called when it was overwritten. */
+extern uintptr_t __stack_chk_guard;
+uintptr_t __stack_chk_guard;
+_Noreturn void __stack_chk_fail(void);
+
+static struct loader loader;
+
+static _Noreturn void end_node(const char *why)
+{
+	log_line(LOG_ERROR, "loader: %s; powering off", why);
+	hvcall_node_off(0);
+	for (;;) {
+	}
+}
+
+_Noreturn void __stack_chk_fail(void)
+{
+	end_node("a stack buffer of the service was overrun");
+}
+
+void service_fault(uint64_t esr, uint64_t elr, uint64_t far)
+{
+	log_line(LOG_ERROR, "loader: unexpected exception: esr 0x%llx elr 0x%llx far 0x%llx",
+		 (unsigned long long)esr, (unsigned long long)elr, (unsigned long long)far);
+	end_node("the service failed");
+}
+
+void service_main(void)
+{
+	const struct aether_bootinfo *info = (const void *)(uintptr_t)AETHER_IPA_BOOTINFO;
+	const struct loader_inputs inputs = {
+		.info = info,
+		.trailer = (const void *)(uintptr_t)AETHER_IPA_TRAILER,
+		.bundle = (const uint8_t *)(uintptr_t)AETHER_IPA_BUNDLE,
+	};
+
+	if (info->magic != AETHER_BOOTINFO_MAGIC) {
+		end_node("the core's boot information has another version");
+	}
+	loader_run(&loader, &inputs);
+	log_line(LOG_INFO, "loader: no guest is left; powering off");
+	hvcall_node_off(0);
+}

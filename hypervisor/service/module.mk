@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# The service image: runs at EL1 in a stage-2 map of its own, linked apart from the core.
+wire := $(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c manifest_encode.c)
+service := $(addprefix hypervisor/service/,hvcall.c log.c config.c place.c guest_fdt.c digest.c payload.c load.c loader.c main.c)
+
+$(call srcs,svc,hypervisor/service/crt.S $(service) hypervisor/lib/string.c hypervisor/lib/fmt.c \
+	$(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c))
+
+payload := $(addprefix hypervisor/service/,payload.c digest.c) $(wire) hypervisor/lib/fmt.c $(libfdt_rw) $(mbedtls_sha256) \
+	tests/unit/small_bundle.c
+$(call host_test,test_string,tests/unit/test_string.c)
+$(call host_test,test_fmt,tests/unit/test_fmt.c hypervisor/lib/fmt.c)
+$(call host_test,test_bundle,tests/unit/test_bundle.c $(payload))
+$(call host_test,test_manifest,tests/unit/test_manifest.c $(payload))
+$(call host_test,test_loader_place,tests/unit/test_loader_place.c hypervisor/service/place.c)
+$(call host_test,test_loader_config,tests/unit/test_loader_config.c hypervisor/service/config.c $(payload))
+$(call host_test,test_guest_fdt,tests/unit/test_guest_fdt.c hypervisor/service/guest_fdt.c $(libfdt_rw))
+$(call host_test,test_loader,tests/unit/test_loader.c $(addprefix hypervisor/service/,loader.c load.c place.c guest_fdt.c \
+	config.c log.c) $(payload))

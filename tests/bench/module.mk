@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `make bench` boots beside the guest of tests/guest/module.mk; tests/bench/README.md.
+# Process 1 of the measured Linux, alone in an initramfs.
+guest_images += $(O)/bench/initramfs.cpio
+$(O)/bench/init: tests/bench/init.c $(O)/guest/flags
+	@mkdir -p $(@D); $(call say,CC,$<)
+	$(Q)$(cc.guest) $(flags.guest) $(warn) -nostdlib -static -Wl,-e,start -Wl,--build-id=none $< -o $@
+$(O)/bench/initramfs.cpio: tests/bench/initramfs $(O)/bin/initramfs $(O)/bench/init
+	@$(call say,CPIO,$@)
+	$(Q)$(O)/bin/initramfs $< $@ init=$(O)/bench/init

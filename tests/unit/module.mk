@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# One program a module, alone in its process. Keep one block a program: others are added beside it.
+pages_c := $(addprefix hypervisor/core/,pages.c pages_bank.c pages_pool.c)
+
+$(call host_test,test_addr,tests/unit/test_addr.c)
+
+$(call host_test,test_pages,tests/unit/test_pages.c $(pages_c) $(fake))
+
+$(call host_test,test_pgtable,tests/unit/test_pgtable.c hypervisor/core/pgtable.c $(pages_c) $(fake))
+
+$(call host_test,test_hal_fake,tests/unit/test_hal_fake.c hypervisor/core/pgtable.c $(pages_c) $(fake))
+
+$(call host_test,test_psci,tests/unit/test_psci.c hypervisor/core/psci.c)
+
+$(call host_test,test_smccc,tests/unit/test_smccc.c hypervisor/core/smccc.c hypervisor/core/psci.c $(fake))
+
+$(call host_test,test_esr,tests/unit/test_esr.c hypervisor/core/esr.c)
+
+$(call host_test,test_sysreg,tests/unit/test_sysreg.c hypervisor/core/sysreg.c)
+
+$(call host_test,test_vuart,tests/unit/test_vuart.c hypervisor/core/vuart.c)
+
+# The core as a whole on the fake machine (small_node.h).
+core_c := $(addprefix hypervisor/core/,console.c hvc.c psci.c sched.c smccc.c sysreg.c trap.c vcpu.c vgic.c vgic_lr.c \
+	vgic_overflow.c vgic_mmio.c vgic_mmio_v2.c vgic_mmio_v3.c vm.c vm_service.c vuart.c pgtable.c) $(pages_c) hypervisor/lib/fmt.c
+small_node := tests/unit/small_node.c $(core_c) $(fake)
+
+$(call host_test,test_vm,tests/unit/test_vm.c $(small_node))
+$(call host_test,test_trap,tests/unit/test_trap.c tests/model/random.c $(small_node))
+$(call host_test,test_sched,tests/unit/test_sched.c $(small_node))
+
+vgic_machine := tests/unit/vgic_machine.c $(filter hypervisor/core/vgic%,$(core_c)) $(fake)
+$(call host_test,test_vgic,tests/unit/test_vgic.c $(vgic_machine))
+$(call host_test,test_vgic_registers,tests/unit/test_vgic_registers.c $(vgic_machine))
+
+$(call host_test,test_machine,tests/unit/test_machine.c tests/model/random.c hypervisor/plat/machine.c \
+	hypervisor/plat/fdt_walk.c $(libfdt_rw))
+$(O)/tests/test_machine: | $(third_rpi)
