@@ -215,7 +215,6 @@ static void start_interrupts(void)
 		config.cpu_interface = map_range(1);
 		config.hyp_interface = map_range(2);
 		config.guest_interface = PA(machine.gic[3].base);
-		config.guest_interface_bytes = 2 * PAGE_BYTES;
 	} else {
 		/* Only as many frames as there can be CPUs of ours. */
 		const uint64_t most = AETHER_PCPU_MAX * 0x40000;

@@ -11,8 +11,6 @@
 #define HCR_EL2_FMO (1 << 3)
 #define HCR_EL2_IMO (1 << 4)
 #define HCR_EL2_AMO (1 << 5)
-#define HCR_EL2_FB (1 << 9)
-#define HCR_EL2_BSU_IS (1 << 10)
 #define HCR_EL2_DC (1 << 12)
 #define HCR_EL2_TWI (1 << 13)
 #define HCR_EL2_TID3 (1 << 18)

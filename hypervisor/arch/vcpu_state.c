@@ -37,10 +37,15 @@ static_assert(offsetof(struct percpu, fault_scratch) == PERCPU_SCRATCH, "arch/of
 #define SCTLR_EL1_M BIT(0)
 #define SCTLR_EL1_C BIT(2)
 
+/*
+ * Not FB and BSU: a vCPU stays on its CPU, so its local TLB and cache maintenance and its barriers mean what they
+ * say. Where
+ * two vCPUs of one VM share a CPU, what one left in the TLB is dropped for the other (hal_vcpu_load).
+ */
 #define HCR_ALL_GUESTS                                                                             \
 	(HCR_EL2_RW | HCR_EL2_VM | HCR_EL2_SWIO | HCR_EL2_PTW | HCR_EL2_FMO | HCR_EL2_IMO |        \
-	 HCR_EL2_AMO | HCR_EL2_FB | HCR_EL2_BSU_IS | HCR_EL2_TSC | HCR_EL2_TIDCP | HCR_EL2_TACR |  \
-	 HCR_EL2_TSW | BIT(HCR_EL2_TLOR_SHIFT) | BIT(HCR_EL2_TERR_SHIFT))
+	 HCR_EL2_AMO | HCR_EL2_TSC | HCR_EL2_TIDCP | HCR_EL2_TACR | HCR_EL2_TSW |                  \
+	 BIT(HCR_EL2_TLOR_SHIFT) | BIT(HCR_EL2_TERR_SHIFT))
 
 void fp_save(uint64_t q[64]);
 void fp_restore(const uint64_t q[64]);
@@ -201,6 +206,24 @@ static void forbid_walks(void)
 	isb();
 }
 
+/*
+ * vCPUs of one VM have one VMID, and may use one ASID for different tables, as CPUs may: an entry that another of
+ * them left
+ * on this CPU must not serve this one.
+ */
+static void forget_sibling(const struct vcpu *vcpu)
+{
+	static uint8_t last[AETHER_PCPU_MAX][VM_COUNT]; /* 1 + index of the vCPU that was loaded last */
+	uint8_t *of = &last[hal_cpu_index()][vcpu->vm->id];
+	if (*of != 0 && *of != vcpu->index + 1) {
+		tlbi(vmalle1);
+		__asm__ volatile("ic iallu" ::: "memory");
+		dsb(nsh);
+		isb();
+	}
+	*of = (uint8_t)(vcpu->index + 1);
+}
+
 void hal_vcpu_load(struct vcpu *vcpu)
 {
 	struct arch_vcpu *arch = vcpu->arch;
@@ -210,6 +233,7 @@ void hal_vcpu_load(struct vcpu *vcpu)
 	write_sysreg(mdcr_el2, debug_state_mdcr(arch));
 	write_sysreg(hcr_el2, arch->hcr);
 	isb(); /* stage 2 and its VMID are in force before the walks' own registers are */
+	forget_sibling(vcpu);
 	restore_el1(arch);
 	isb();
 	write_sysreg(sctlr_el1, arch->sctlr);
@@ -352,7 +376,7 @@ void hal_inject_undef(struct vcpu *vcpu)
 	take_exception(vcpu, ESR_IL); /* EC 0: unknown reason */
 }
 
-void hal_inject_abort(struct vcpu *vcpu, uint64_t syndrome)
+bool hal_inject_abort(struct vcpu *vcpu, uint64_t syndrome)
 {
 	const bool is_fetch = (syndrome >> 26 & 0x3f) == 0x20;
 	const bool is_walk = (syndrome & BIT(7)) != 0;
@@ -362,8 +386,12 @@ void hal_inject_abort(struct vcpu *vcpu, uint64_t syndrome)
 	/* Synchronous external abort, on the access or on the table walk at the level that faulted. */
 	const uint64_t status = is_walk ? 0x14 | (syndrome & 3) : 0x10;
 	const uint64_t write = is_fetch ? 0 : syndrome & BIT(6);
+	const uint64_t esr = (ec << 26) | ESR_IL | write | status;
+	/* Not FAR_EL1: a handler that pushes onto a stack that is not there faults a little lower each time. */
+	const bool is_repeated = read_sysreg(elr_el1) == vcpu->pc && read_sysreg(esr_el1) == esr;
 	write_sysreg(far_el1, read_sysreg(far_el2));
-	take_exception(vcpu, (ec << 26) | ESR_IL | write | status);
+	take_exception(vcpu, esr);
+	return is_repeated;
 }
 
 /* --- memory control registers, seen while a guest does set/way cache operations --- */

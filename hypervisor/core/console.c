@@ -152,6 +152,13 @@ static void receive(void)
 	}
 }
 
+/* A VM that was told the ring is full may have gone since, and its vCPUs with it. */
+static bool has_uart(const struct vm *vm)
+{
+	const uint32_t state = atomic_load_explicit(&vm->state, memory_order_acquire);
+	return state == AETHER_VM_RUNNING || state == AETHER_VM_STOPPING || state == AETHER_VM_STOPPED;
+}
+
 void console_interrupt(void)
 {
 	bool wake[AETHER_VM_MAX] = {false};
@@ -163,7 +170,7 @@ void console_interrupt(void)
 	}
 	spin_unlock(&out.lock);
 	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
-		if (wake[i]) {
+		if (wake[i] && has_uart(&vms[i])) {
 			vuart_tx_ready(&vms[i].uart);
 		}
 	}
@@ -203,13 +210,14 @@ static void put_line(unsigned vm)
 	lines[vm].count = 0;
 }
 
-void console_flush_lines(unsigned vm)
+void console_vm_ended(unsigned vm)
 {
 	spin_lock(&out.lock);
 	if (lines[vm].is_by_line && lines[vm].count > 0 && room() > 2 * LINE_BYTES) {
 		put_line(vm);
 	}
 	spin_unlock(&out.lock);
+	set_rx_interrupt(true);
 }
 
 bool vuart_sink_put(unsigned vm, uint8_t byte)

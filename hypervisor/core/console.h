@@ -23,5 +23,5 @@ bool console_is_drained(void);
 void console_panic(const char *text);
 /* A VM's output appears in whole lines headed by its number, or as it comes. */
 void console_set_lines(unsigned vm, bool is_by_line);
-/* What a VM left unfinished goes out. */
-void console_flush_lines(unsigned vm);
+/* What a VM left unfinished goes out, and input that it did not read holds back no more. */
+void console_vm_ended(unsigned vm);

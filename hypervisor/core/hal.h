@@ -60,7 +60,7 @@ void hal_vgic_restore(const struct vgic_hw_state *state);
 /* First state of the virtual CPU interface for that GIC version. */
 void hal_vgic_reset_state(struct vgic_hw_state *state);
 /* GICv2: where the CPU interface that guests use (GICV) is. False: there is none to map, it is system registers. */
-bool hal_vgic_cpu_interface(pa_t *base, uint64_t *bytes);
+bool hal_vgic_cpu_interface(pa_t *base);
 /* A physical PPI's active state, on this CPU. */
 void hal_irq_set_active(unsigned pintid, bool is_active);
 
@@ -101,7 +101,8 @@ unsigned hal_guest_timer_pintid(unsigned intid);
 void hal_vcpu_trap_wfi(bool is_trapped);
 /* Makes the loaded vCPU take an exception at EL1 instead of its next instruction. */
 void hal_inject_undef(struct vcpu *vcpu);
-void hal_inject_abort(struct vcpu *vcpu, uint64_t syndrome);
+/* True if the vCPU has just taken this very exception here and never returned from it: it is getting nowhere. */
+bool hal_inject_abort(struct vcpu *vcpu, uint64_t syndrome);
 /* The caches of the loaded vCPU are seen through traps of its memory control registers, or not (HCR_EL2.TVM). */
 void hal_vcpu_trap_memory_control(struct vcpu *vcpu, bool is_trapped);
 /* Writes one of the registers that this traps; true if the MMU or a cache went from off to on or on to off,

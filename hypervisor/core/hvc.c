@@ -25,6 +25,8 @@ static int64_t error_of(enum hv_err err)
 		return AETHER_ENOMEM;
 	case HV_ESTATE:
 		return AETHER_ESTATE;
+	case HV_EBUSY:
+		return AETHER_EBUSY;
 	case HV_AGAIN:
 		break;
 	}

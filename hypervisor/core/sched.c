@@ -181,7 +181,8 @@ static void idle(struct percpu *cpu)
 	unload_current(cpu);
 	wake_expired(cpu);
 	set_timer(cpu, NULL);
-	/* Leaving a vCPU may have asked something of this CPU; another CPU's requests come with a kick, which ends WFI. */
+	/* Leaving a vCPU may have asked something of this CPU; another CPU's requests come with a kick, which ends
+	 * WFI. */
 	if (!cpu->must_reschedule &&
 	    atomic_load_explicit(&cpu->pending, memory_order_relaxed) == 0) {
 		const uint64_t start = hal_ticks();
@@ -194,8 +195,9 @@ static void idle(struct percpu *cpu)
 struct vcpu *sched_next(struct percpu *cpu)
 {
 	for (;;) {
-		/* What is served may ask something of this CPU, which nobody kicks for it. Each turn but the last wakes or ends
-		 * a vCPU. */
+		const uint64_t start = hal_fast_ticks();
+		/* What is served may ask something of this CPU, which nobody kicks for it. Each turn but the last
+		 * wakes or ends a vCPU. */
 		do {
 			cpu->must_reschedule = false;
 			serve_requests(cpu);
@@ -222,6 +224,8 @@ struct vcpu *sched_next(struct percpu *cpu)
 			continue; /* taking the last one off gave somebody else on this CPU an interrupt */
 		}
 		set_timer(cpu, next);
+		const uint64_t spent = hal_fast_ticks() - start;
+		cpu->longest_ticks = spent > cpu->longest_ticks ? spent : cpu->longest_ticks;
 		return next;
 	}
 }

@@ -24,6 +24,7 @@ enum action {
 	GRANT_DEBUG,
 	GRANT_PMU,
 	PMUSERENR,
+	DEACTIVATE,
 	SGI_GROUP0,
 	SGI_GROUP1,
 	SET_WAY,
@@ -50,6 +51,7 @@ struct rule {
 
 /* The first that fits decides; those that come in numbers stand first. */
 static const struct rule rules[] = {
+	ONE(3, 0, 12, 11, 1, DEACTIVATE), /* ICC_DIR_EL1 (ICH_HCR_EL2.TDIR) */
 	ONE(3, 0, 12, 11, 5, SGI_GROUP1), /* ICC_SGI1R_EL1 */
 	ONE(1, 0, 7, 6, 2, SET_WAY),	  /* DC ISW */
 	ONE(1, 0, 7, 10, 2, SET_WAY),	  /* DC CSW */
@@ -230,6 +232,11 @@ static enum exit_action carry_out(struct vcpu *vcpu, enum action action, uint64_
 	case GRANT_PMU:
 		vcpu_grant_pmu(vcpu);
 		return EXIT_RETRY;
+	case DEACTIVATE:
+		if (is_read || guest_gic_version < 3) {
+			return EXIT_INJECT_UNDEF;
+		}
+		return vcpu_deactivate(vcpu, (uint32_t)value & 0xffffff);
 	case SGI_GROUP0:
 		return send_sgi(vcpu, value, is_read, false);
 	case SGI_GROUP1:

@@ -128,6 +128,8 @@ void vcpu_grant_debug(struct vcpu *vcpu);
 void vcpu_grant_pmu(struct vcpu *vcpu);
 /* It sends a software generated interrupt (ICC_SGI1R_EL1: group 1; ICC_SGI0R_EL1, ICC_ASGI1R_EL1: group 0). */
 void vcpu_sgi(struct vcpu *vcpu, uint64_t value, bool is_group1);
+/* It deactivates an interrupt apart from ending it (ICC_DIR_EL1, GICC_DIR). EXIT_ADVANCE, or EXIT_RETRY to carry on. */
+enum exit_action vcpu_deactivate(struct vcpu *vcpu, uint32_t intid);
 /* A cache operation by set and way: EXIT_ADVANCE once its VM's memory is clean, EXIT_RETRY to carry on. */
 enum exit_action vcpu_set_way(struct vcpu *vcpu);
 /* A write of a register that HCR_EL2.TVM traps (op0 3, op1 0). */

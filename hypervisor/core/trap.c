@@ -24,6 +24,9 @@
 
 #include "hal_fast.h"
 
+#define ABORT_STREAK_LIMIT 100000u /* well under a second */
+#define GICC_DIR 0x1000u /* IHI 0048 s4.4.16 */
+
 /*
  * What a handler says: an enum exit_action, and above it the enum aether_exit_cause to count it under. A plain number,
  * so that it travels in one register.
@@ -57,6 +60,19 @@ static void block(struct vcpu *vcpu)
 	}
 }
 
+/*
+ * A guest whose vectors, stack or tables are where nothing is takes one abort inside the other for ever. That is its
+ * right, but nobody can help it any more: it is stopped, with the syndrome as the record of why.
+ */
+static void inject_abort(struct vcpu *vcpu)
+{
+	const uint64_t syndrome = hal_exit_syndrome();
+	vcpu->abort_streak = hal_inject_abort(vcpu, syndrome) ? vcpu->abort_streak + 1 : 0;
+	if (vcpu->abort_streak == ABORT_STREAK_LIMIT) {
+		stop_vm(vcpu, AETHER_STOP_EXIT_STORM, syndrome);
+	}
+}
+
 static inline void finish(struct vcpu *vcpu, enum exit_action action)
 {
 	switch (action) {
@@ -70,7 +86,7 @@ static inline void finish(struct vcpu *vcpu, enum exit_action action)
 		hal_inject_undef(vcpu);
 		break;
 	case EXIT_INJECT_ABORT:
-		hal_inject_abort(vcpu, hal_exit_syndrome());
+		inject_abort(vcpu);
 		break;
 	case EXIT_BLOCK:
 		block(vcpu);
@@ -188,6 +204,9 @@ static inline outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned by
 	}
 	if (ipa - AETHER_GUEST_UART_BASE < PAGE_BYTES) {
 		return access_uart(vcpu, ipa - AETHER_GUEST_UART_BASE, bytes, is_write);
+	}
+	if (vcpu->vm->gic_version == 2 && ipa == AETHER_GUEST_GICC_BASE + GICC_DIR && is_write) {
+		return OUTCOME(vcpu_deactivate(vcpu, vcpu->mmio_value & 0x3ff), MMIO_GIC);
 	}
 	if (vcpu->vm->gic_version == 3 &&
 	    ipa - AETHER_GUEST_GICR_BASE < AETHER_GUEST_GICR_STRIDE * vcpu->vm->vcpu_count) {

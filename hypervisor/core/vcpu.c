@@ -14,6 +14,8 @@
 
 #include "hal_fast.h"
 
+#define GICD_ICACTIVER 0x380u
+
 void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned cpu)
 {
 	vcpu->vm = vm;
@@ -181,6 +183,25 @@ void vcpu_sgi(struct vcpu *vcpu, uint64_t value, bool is_group1)
 {
 	vgic_sgi_register(&vcpu->vm->gic, vcpu->index, value, is_group1);
 	vgic_flush(&vcpu->vm->gic, vcpu->index);
+}
+
+/*
+ * A guest with EOImode 1 may deactivate in any order, also what no LR holds: the hardware would count that an end found
+ * nothing, not which. So it comes here, and is what a write of GICD_ICACTIVER is.
+ */
+enum exit_action vcpu_deactivate(struct vcpu *vcpu, uint32_t intid)
+{
+	struct vgic *gic = &vcpu->vm->gic;
+	uint64_t bit = UINT64_C(1) << (intid % 32);
+	enum exit_action action = EXIT_ADVANCE;
+	if (intid < VGIC_PRIVATE_COUNT && gic->version == 3) {
+		const uint64_t frame = vcpu->index * AETHER_GUEST_GICR_STRIDE + 0x10000;
+		action = vgic_redist_access(gic, vcpu->index, frame + GICD_ICACTIVER, 4, true, &bit);
+	} else if (intid < AETHER_GUEST_INTID_COUNT) {
+		action = vgic_dist_access(gic, vcpu->index, GICD_ICACTIVER + intid / 32 * 4, 4, true, &bit);
+	}
+	vgic_flush(gic, vcpu->index);
+	return action;
 }
 
 /*

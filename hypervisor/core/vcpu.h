@@ -51,6 +51,7 @@ struct vcpu {
 	_Atomic uint32_t requests;
 	uint64_t wake_deadline; /* ticks: a timer of a vCPU that is not loaded; ~0: none */
 	enum aether_stop_reason asked_stop; /* by the call in hand */
+	uint32_t abort_streak; /* the same abort again and again, see trap.c */
 	uint64_t mmio_value; /* of the access in hand */
 	bool is_event_waiter; /* BLOCKED in EVENT_WAIT */
 	bool is_cache_watched; /* it used set/way operations; see vcpu_set_way() */

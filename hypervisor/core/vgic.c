@@ -255,36 +255,51 @@ static bool is_signalled(const struct vgic_cpu *cpu, unsigned priority, bool is_
 	return (cpu->hw.vmcr & (is_group1 ? BIT(1) : BIT(0))) != 0 && priority < mask;
 }
 
+/* The same for what stands in the LRs, read before. */
+static bool is_signalled_from_lrs(const struct vgic_cpu *cpu)
+{
+	for (uint32_t used = cpu->lr_used; used != 0; used &= used - 1) {
+		const uint64_t lr = cpu->lr_seen[__builtin_ctz(used)];
+		if ((lr & (VGIC_LR_PENDING | VGIC_LR_ACTIVE)) == VGIC_LR_PENDING &&
+		    is_signalled(cpu, (unsigned)FIELD_GET(VGIC_LR_PRIORITY, lr),
+				 (lr & VGIC_LR_GROUP1) != 0)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_signalled_from_model(struct vgic *gic, unsigned vcpu)
+{
+	const struct vgic_cpu *cpu = &gic->cpu[vcpu];
+
+	for (unsigned word = 0; word < VGIC_BANK_COUNT; word++) {
+		const struct vgic_bank *bank = vgic_bank_of(gic, vcpu, word * 32);
+		uint32_t bits = vgic_pending(bank) & bank->deliverable & ~bank->active &
+				~bank->in_lr & cpu->mine[word];
+		for (; bits != 0; bits &= bits - 1) {
+			const unsigned i = (unsigned)__builtin_ctz(bits);
+			if (is_signalled(cpu, bank->priority[i], (bank->group1 & BIT(i)) != 0)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 bool vgic_has_pending(struct vgic *gic, unsigned vcpu)
 {
 	CHECK(vcpu < gic->vcpu_count);
 	struct vgic_cpu *cpu = &gic->cpu[vcpu];
-	bool has_pending = false;
+	bool has_pending = true;
 
 	spin_lock(&gic->lock);
-	if (cpu->is_loaded && cpu->pcpu != hal_cpu_index()) {
-		/* It runs, and what its LRs say now only its own CPU knows. */
-		spin_unlock(&gic->lock);
-		return true;
-	}
-	if (cpu->is_loaded) {
-		vgic_flush_own(gic, vcpu);
-		vgic_read_lrs(cpu);
-		for (uint32_t used = cpu->lr_used; used != 0; used &= used - 1) {
-			const uint64_t lr = cpu->lr_seen[__builtin_ctz(used)];
-			has_pending |= (lr & (VGIC_LR_PENDING | VGIC_LR_ACTIVE)) == VGIC_LR_PENDING;
+	/* One that is loaded elsewhere runs: what its LRs say now only its own CPU knows. */
+	if (!cpu->is_loaded || cpu->pcpu == hal_cpu_index()) {
+		if (cpu->is_loaded) {
+			vgic_read_interface(gic, vcpu);
 		}
-	}
-	for (unsigned word = 0; word < VGIC_BANK_COUNT && !has_pending; word++) {
-		const struct vgic_bank *bank = vgic_bank_of(gic, vcpu, word * 32);
-		uint32_t bits = vgic_pending(bank) & bank->deliverable & ~bank->active &
-				cpu->mine[word];
-		bits &= ~bank->in_lr;
-		for (; bits != 0 && !has_pending; bits &= bits - 1) {
-			const unsigned i = (unsigned)__builtin_ctz(bits);
-			has_pending = cpu->is_loaded ||
-				      is_signalled(cpu, bank->priority[i], (bank->group1 & BIT(i)) != 0);
-		}
+		has_pending = is_signalled_from_lrs(cpu) || is_signalled_from_model(gic, vcpu);
 	}
 	spin_unlock(&gic->lock);
 	return has_pending;

@@ -139,20 +139,27 @@ void vgic_reset_vcpu(struct vgic *gic, unsigned vcpu);
 /* The level of a device's line: PPI (16..31, of that vCPU) or SPI (32.., vcpu ignored). Kicks whom it wakes. */
 void vgic_set_level(struct vgic *gic, unsigned vcpu, unsigned intid, bool is_high);
 /* A timer's physical PPI fired on the CPU that runs `vcpu`: makes virtual `intid` pending, tied to `pintid`, whose
- * physical state stays active until the guest ends the interrupt. Call vgic_flush before entering the guest. */
+ * physical state stays active until the guest ends the interrupt. */
 void vgic_raise_hw(struct vgic *gic, unsigned vcpu, unsigned intid, unsigned pintid);
 /* The device that is tied to `intid` no longer asserts it and the guest has not acknowledged it: withdraw it. */
 void vgic_lower_hw(struct vgic *gic, unsigned vcpu, unsigned intid);
-/* True while a hardware-tied interrupt is pending or active in the model or an LR: its physical twin must be active. */
+/* True while a hardware-tied interrupt is pending or active in the model or an LR: its physical twin must be
+ * active. */
 bool vgic_is_hw_in_flight(struct vgic *gic, unsigned vcpu, unsigned intid);
 
 /* Takes the CPU interface for the vCPU (registers and LRs); gives it back, all state into the model. */
 void vgic_load(struct vgic *gic, unsigned vcpu);
 void vgic_unload(struct vgic *gic, unsigned vcpu);
-/* What the guest did in the LRs -> model. Then model -> LRs, with maintenance asked for if something did not fit. */
+/*
+ * sync: what the guest has ended comes back to the model; for a maintenance interrupt. flush: what has changed in the
+ * model, by anybody, goes to the LRs, with maintenance asked for if something did not fit; before every entry to the
+ * guest, since without a change it takes a few instructions and no lock.
+ */
 void vgic_sync(struct vgic *gic, unsigned vcpu);
 void vgic_flush(struct vgic *gic, unsigned vcpu);
-/* True if an interrupt would be signalled to this vCPU now (PSTATE masks apart): it wakes from WFI. */
+/* True if an interrupt would be signalled to this vCPU now (PSTATE masks and running priority apart): it wakes
+ * from WFI.
+ * One that is loaded on another CPU is said to have one. */
 bool vgic_has_pending(struct vgic *gic, unsigned vcpu);
 
 /* One access of a loaded vCPU to the distributor or to the redistributor frames. `offset` from the region's base,
@@ -169,5 +176,7 @@ void vgic_sgi_register(struct vgic *gic, unsigned vcpu, uint64_t value, bool is_
  * an interrupt that it may not have seen: if it runs elsewhere, interrupt that CPU; if it sleeps, make it runnable.
  * On the caller's own loaded vCPU it is a no-op. */
 void vgic_kick(struct vgic *gic, unsigned vcpu);
-/* Likewise: vCPU is loaded on another CPU; have that CPU run vgic_sync soon (used for reads of active state). */
+/* Likewise: vCPU is loaded on another CPU; have that CPU run vgic_flush soon, which answers (used for reads of
+ * pending
+ * and active state). */
 void vgic_request_sync(struct vgic *gic, unsigned vcpu);

@@ -223,7 +223,7 @@ static COLD void reap(struct vgic *gic, unsigned vcpu)
 	}
 }
 
-/* Brings one marked interrupt up to date. False: it wants a LR and there is none. */
+/* Brings one marked interrupt up to date, while all that is wanted fits. False: it wants a LR and there is none. */
 static COLD bool settle(struct vgic *gic, unsigned vcpu, struct vgic_bank *bank, unsigned intid)
 {
 	struct vgic_cpu *cpu = &gic->cpu[vcpu];
@@ -244,9 +244,6 @@ static COLD bool settle(struct vgic *gic, unsigned vcpu, struct vgic_bank *bank,
 	}
 	if ((vgic_wanted(bank) & bit) == 0) {
 		return true;
-	}
-	if (cpu->spilled != 0) {
-		return false;
 	}
 	if (n == VGIC_LR_MAX) {
 		if ((cpu->lr_used | gic->lr_missing) == ~UINT32_C(0)) {
@@ -277,6 +274,17 @@ void vgic_read_lrs(struct vgic_cpu *cpu)
 	}
 }
 
+void vgic_read_interface(struct vgic *gic, unsigned vcpu)
+{
+	struct vgic_cpu *cpu = &gic->cpu[vcpu];
+
+	vgic_end_spilled(gic, vcpu);
+	vgic_flush_own(gic, vcpu);
+	vgic_read_lrs(cpu);
+	hal_vgic_save(&cpu->hw);
+	hal_vgic_write_hcr(cpu->hcr); /* saving may have turned the interface off */
+}
+
 void vgic_take_from_lr(struct vgic *gic, unsigned vcpu, unsigned intid)
 {
 	struct vgic_cpu *cpu = &gic->cpu[vcpu];
@@ -289,35 +297,47 @@ void vgic_take_from_lr(struct vgic *gic, unsigned vcpu, unsigned intid)
 	}
 }
 
+/* settle() for all that is marked in the banks of `words`, up to the first that finds no LR: then false. */
+static bool settle_marked(struct vgic *gic, unsigned vcpu, uint32_t words)
+{
+	const struct vgic_cpu *cpu = &gic->cpu[vcpu];
+
+	for (; words != 0; words &= words - 1) {
+		const unsigned word = (unsigned)__builtin_ctz(words);
+		struct vgic_bank *bank = vgic_bank_of(gic, vcpu, word * 32);
+		for (uint32_t bits = bank->todo & cpu->mine[word]; bits != 0; bits &= bits - 1) {
+			const unsigned i = (unsigned)__builtin_ctz(bits);
+			bank->todo &= ~vgic_bit(i);
+			if (!settle(gic, vcpu, bank, word * 32 + i)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
 /* Whatever settle_quickly() does not do. */
 static COLD void flush_slowly(struct vgic *gic, unsigned vcpu)
 {
 	struct vgic_cpu *cpu = &gic->cpu[vcpu];
-	bool has_room = true;
-	uint32_t rare = 0;
-	uint32_t work;
+	uint32_t work = atomic_load_explicit(&cpu->work, memory_order_relaxed);
+	uint32_t seen = work;
 
 	vgic_end_spilled(gic, vcpu);
+	bool fits = cpu->spilled == 0 && (work & VGIC_WORK_REFILL) == 0;
 	/* Reaping may find an interrupt that is wanted again: bounded by the LRs, then vgic_refill() decides. */
-	while ((work = atomic_load_explicit(&cpu->work, memory_order_relaxed)) != 0) {
+	while (fits && (work & VGIC_WORK_BANKS) != 0) {
 		atomic_store_explicit(&cpu->work, 0, memory_order_relaxed);
-		rare |= work & ~VGIC_WORK_BANKS;
-		for (work &= VGIC_WORK_BANKS; work != 0; work &= work - 1) {
-			const unsigned word = (unsigned)__builtin_ctz(work);
-			struct vgic_bank *bank = vgic_bank_of(gic, vcpu, word * 32);
-			for (uint32_t bits = bank->todo & cpu->mine[word]; bits != 0;
-			     bits &= bits - 1) {
-				const unsigned i = (unsigned)__builtin_ctz(bits);
-				bank->todo &= ~vgic_bit(i);
-				has_room &= settle(gic, vcpu, bank, word * 32 + i);
-			}
-		}
+		fits = settle_marked(gic, vcpu, work & VGIC_WORK_BANKS);
+		work = atomic_load_explicit(&cpu->work, memory_order_relaxed);
+		seen |= work;
 	}
-	if (!has_room || (rare & VGIC_WORK_REFILL) != 0) {
+	if (!fits) {
 		vgic_refill(gic, vcpu);
 	}
+	atomic_store_explicit(&cpu->work, 0, memory_order_relaxed);
 	clean(cpu);
-	if ((rare & VGIC_WORK_SYNC) != 0) {
+	if ((seen & VGIC_WORK_SYNC) != 0) {
 		vgic_read_lrs(cpu);
 		cpu->sync_count++;
 	}

@@ -200,14 +200,14 @@ static void add_vcpus(struct vm *vm)
 
 enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, unsigned *id)
 {
-	struct vm *vm = find_unused();
-	if (vm == NULL) {
-		return HV_ENOMEM;
-	}
 	if (ram_bytes == 0 || !is_aligned(ram_bytes, BLOCK_2M_BYTES) ||
 	    ram_bytes > AETHER_IPA_LOAD_STRIDE || vcpu_count == 0 || vcpu_count > AETHER_VCPU_MAX ||
 	    (flags & ~AETHER_VM_FLAGS_ALL) != 0) {
 		return HV_EINVAL;
+	}
+	struct vm *vm = find_unused();
+	if (vm == NULL) {
+		return HV_EBUSY;
 	}
 	struct pgtable stage2;
 	enum hv_err err = pgtable_init(&stage2, PGTABLE_STAGE2, (uint16_t)(vm->id + 1));
@@ -273,12 +273,12 @@ enum hv_err vm_create_step(struct vm *vm)
 static enum hv_err map_interrupt_interface(struct vm *vm)
 {
 	pa_t gicv;
-	uint64_t bytes = 0;
 	uint64_t done = 0;
-	if (!hal_vgic_cpu_interface(&gicv, &bytes)) {
+	if (!hal_vgic_cpu_interface(&gicv)) {
 		return HV_OK; /* GICv3: system registers */
 	}
-	return pgtable_map(&vm->stage2, AETHER_GUEST_GICC_BASE, gicv, bytes,
+	/* Not its second page: GICC_DIR is carried out by vcpu_deactivate(). */
+	return pgtable_map(&vm->stage2, AETHER_GUEST_GICC_BASE, gicv, PAGE_BYTES,
 			   PGTABLE_READ | PGTABLE_WRITE | PGTABLE_DEVICE, &done);
 }
 
@@ -378,7 +378,7 @@ void vm_vcpu_stopped(struct vm *vm)
 		set_state(vm, AETHER_VM_STOPPED);
 		return;
 	}
-	console_flush_lines(vm->id);
+	console_vm_ended(vm->id);
 	set_state(vm, AETHER_VM_STOPPED);
 	atomic_store_explicit(&vm->is_event_due, true, memory_order_release);
 	vcpu_request(vms[VM_SERVICE].vcpus[0], VCPU_REQUEST_WAKE);
@@ -430,7 +430,7 @@ enum hv_err vm_reset(struct vm *vm)
 {
 	if (state_of(vm) == AETHER_VM_STOPPED) {
 		uint64_t done = 0;
-		if (pgtable_unmap(&vm->stage2, AETHER_GUEST_GICC_BASE, 2 * PAGE_BYTES, &done) ==
+		if (pgtable_unmap(&vm->stage2, AETHER_GUEST_GICC_BASE, PAGE_BYTES, &done) ==
 		    HV_ENOMEM) {
 			return HV_ENOMEM;
 		}

@@ -79,6 +79,7 @@ void vm_module_init(unsigned gic_version, unsigned lr_count, unsigned cpu_count)
 enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t bundle,
 			      uint64_t bundle_bytes, pa_t bootinfo, pa_t trailer) MUST_CHECK;
 
+/* HV_EINVAL, HV_EBUSY (no VM is free), HV_ENOMEM. */
 enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags,
 		      unsigned *id) MUST_CHECK;
 /* The scrub of a CREATING VM, then its map into the service: HV_AGAIN, or HV_OK with LOADING. HV_ENOMEM: all is undone,

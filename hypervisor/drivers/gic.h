@@ -18,7 +18,6 @@ struct gic_config {
 	unsigned version;
 	uintptr_t dist, cpu_interface, hyp_interface; /* v2: GICD, GICC, GICH as mapped */
 	pa_t guest_interface; /* v2: GICV */
-	uint64_t guest_interface_bytes;
 	uintptr_t redist; /* v3: GICR, as mapped */
 	uint64_t redist_bytes;
 	uint32_t maintenance, hyp_timer, virtual_timer, physical_timer; /* INTIDs */

@@ -39,6 +39,7 @@ static uintptr_t gicd;
 static uintptr_t redist[AETHER_PCPU_MAX];
 static uint64_t sgi_target[AETHER_PCPU_MAX]; /* ICC_SGI1R_EL1 that reaches each CPU */
 static uint64_t boot_affinity;
+static uint64_t hcr_always; /* ICH_HCR_EL2.TDIR where there is one */
 static unsigned priority_registers; /* of ICH_AP0R, ICH_AP1R */
 
 static void wait_clear(uintptr_t address, uint64_t bit)
@@ -134,6 +135,7 @@ static bool init_cpu(const struct gic_config *config, unsigned cpu)
 	init_cpu_interface();
 	/* ICH_VTR_EL2.PREbits: 5 bits of priority need one active-priority register a group, 6 two, 7 four. */
 	const uint64_t bits = FIELD_GET(BITS(28, 26), read_sysreg_x(ICH_VTR_EL2)) + 1;
+	hcr_always = read_sysreg_x(ICH_VTR_EL2) & BIT(19) ? BIT(14) : 0; /* TDS: TDIR is implemented */
 	priority_registers = bits <= 5 ? 1 : bits == 6 ? 2 : 4;
 	return true;
 }
@@ -247,7 +249,7 @@ static uint64_t read_hcr(void)
 
 static void write_hcr(uint64_t value)
 {
-	write_sysreg_x(ICH_HCR_EL2, value);
+	write_sysreg_x(ICH_HCR_EL2, value | hcr_always);
 }
 
 static void save(struct vgic_hw_state *state)
@@ -283,7 +285,7 @@ static void restore(const struct vgic_hw_state *state)
 		write_sysreg(S3_4_C12_C8_3, state->apr[0][3]);
 		write_sysreg(S3_4_C12_C9_3, state->apr[1][3]);
 	}
-	write_sysreg_x(ICH_HCR_EL2, state->hcr);
+	write_sysreg_x(ICH_HCR_EL2, state->hcr | hcr_always);
 	isb();
 }
 

@@ -75,10 +75,9 @@ void hal_irq_set_active(unsigned pintid, bool is_active)
 	ops->set_active(pintid, is_active);
 }
 
-bool hal_vgic_cpu_interface(pa_t *base, uint64_t *bytes)
+bool hal_vgic_cpu_interface(pa_t *base)
 {
 	*base = gic.guest_interface;
-	*bytes = gic.guest_interface_bytes;
 	return gic.version == 2;
 }
 

@@ -8,6 +8,7 @@ enum hv_err {
 	HV_ENOMEM = -2, /* no page, block or table left */
 	HV_ESTATE = -3, /* the object is not in a state that allows this */
 	HV_EPERM = -4,	/* a page belongs to somebody else */
+	HV_EBUSY = -6,	/* all objects of that kind are in use */
 	HV_AGAIN = -5,	/* not done yet: call again after interrupts were taken */
 };
 

@@ -85,27 +85,34 @@ static void stop_pci_bus_masters(pa_t ecam, uint64_t bytes)
 	}
 }
 
+static void reset_node(const void *fdt, const struct machine_cursor *cursor, const char *compatible, int length)
+{
+	struct machine_range range;
+	for (unsigned i = 0; i < ARRAY_COUNT(devices); i++) {
+		if (!fdt_stringlist_contains(compatible, length, devices[i].compatible) ||
+		    !machine_reg_at(fdt, cursor, 0, &range)) {
+			continue;
+		}
+		const uintptr_t base = mmu_map_device(PA(range.base), range.bytes);
+		if (base != 0) {
+			devices[i].reset(base);
+		}
+		return;
+	}
+	if (fdt_stringlist_contains(compatible, length, "pci-host-ecam-generic") &&
+	    machine_reg_at(fdt, cursor, 0, &range)) {
+		stop_pci_bus_masters(PA(range.base), range.bytes);
+	}
+}
+
 void dma_reset(const void *fdt)
 {
-	for (unsigned i = 0; i < ARRAY_COUNT(devices); i++) {
-		int node = -1;
-		while ((node = fdt_node_offset_by_compatible(fdt, node, devices[i].compatible)) >=
-		       0) {
-			struct machine_range range;
-			if (!machine_is_enabled(fdt, node) || !machine_reg(fdt, node, 0, &range)) {
-				continue;
-			}
-			const uintptr_t base = mmu_map_device(PA(range.base), range.bytes);
-			if (base != 0) {
-				devices[i].reset(base);
-			}
-		}
-	}
-	int node = -1;
-	while ((node = fdt_node_offset_by_compatible(fdt, node, "pci-host-ecam-generic")) >= 0) {
-		struct machine_range range;
-		if (machine_is_enabled(fdt, node) && machine_reg(fdt, node, 0, &range)) {
-			stop_pci_bus_masters(PA(range.base), range.bytes);
+	struct machine_cursor cursor = MACHINE_CURSOR_START;
+	while (machine_walk(fdt, &cursor)) {
+		int length = 0;
+		const char *compatible = fdt_getprop(fdt, cursor.node, "compatible", &length);
+		if (compatible != NULL && machine_is_enabled(fdt, cursor.node)) {
+			reset_node(fdt, &cursor, compatible, length);
 		}
 	}
 }

@@ -5,8 +5,6 @@
 #include "lib/string.h"
 #include "plat/machine.h"
 
-#define BUS_DEPTH_MAX 8u
-
 static uint64_t read_cells(const fdt32_t *cells, int count)
 {
 	uint64_t value = 0;
@@ -51,17 +49,32 @@ static bool translate_step(const void *fdt, int node, int parent, uint64_t *addr
 	return false;
 }
 
-bool machine_reg(const void *fdt, int node, unsigned index, struct machine_range *range)
+bool machine_walk(const void *fdt, struct machine_cursor *cursor)
 {
-	int length = 0;
-	const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &length);
-	int bus = fdt_parent_offset(fdt, node);
-	if (reg == NULL || bus < 0) {
+	int depth = cursor->depth;
+	const int node = cursor->node < 0 ? 0 : fdt_next_node(fdt, cursor->node, &depth);
+	if (node < 0 || depth < 0) {
 		return false;
 	}
+	cursor->node = node;
+	cursor->depth = depth;
+	if (depth < (int)MACHINE_DEPTH_MAX) {
+		cursor->path[depth] = node;
+	}
+	return true;
+}
+
+bool machine_reg_at(const void *fdt, const struct machine_cursor *cursor, unsigned index, struct machine_range *range)
+{
+	int length = 0;
+	if (cursor->depth < 1 || cursor->depth >= (int)MACHINE_DEPTH_MAX) {
+		return false;
+	}
+	const fdt32_t *reg = fdt_getprop(fdt, cursor->node, "reg", &length);
+	const int bus = cursor->path[cursor->depth - 1];
 	const int address_cells = fdt_address_cells(fdt, bus);
 	const int size_cells = fdt_size_cells(fdt, bus);
-	if (address_cells < 1 || address_cells > 2 || size_cells < 0 || size_cells > 2) {
+	if (reg == NULL || address_cells < 1 || address_cells > 2 || size_cells < 0 || size_cells > 2) {
 		return false;
 	}
 	const int stride = address_cells + size_cells;
@@ -69,17 +82,23 @@ bool machine_reg(const void *fdt, int node, unsigned index, struct machine_range
 		return false;
 	}
 	uint64_t address = read_cells(reg + (int)index * stride, address_cells);
-	range->bytes = read_cells(reg + (int)index * stride + address_cells, size_cells);
-	for (unsigned depth = 0; depth < BUS_DEPTH_MAX; depth++) {
-		const int parent = fdt_parent_offset(fdt, bus);
-		if (parent < 0) {
-			range->base = address;
-			return true;
-		}
-		if (!translate_step(fdt, bus, parent, &address)) {
+	for (int depth = cursor->depth - 1; depth > 0; depth--) {
+		if (!translate_step(fdt, cursor->path[depth], cursor->path[depth - 1], &address)) {
 			return false;
 		}
-		bus = parent;
+	}
+	range->base = address;
+	range->bytes = read_cells(reg + (int)index * stride + address_cells, size_cells);
+	return true;
+}
+
+bool machine_reg(const void *fdt, int node, unsigned index, struct machine_range *range)
+{
+	struct machine_cursor cursor = MACHINE_CURSOR_START;
+	while (machine_walk(fdt, &cursor) && cursor.node <= node) {
+		if (cursor.node == node) {
+			return machine_reg_at(fdt, &cursor, index, range);
+		}
 	}
 	return false;
 }

@@ -240,11 +240,16 @@ static void read_chosen(const void *fdt, struct machine *machine)
 const char *machine_read(const void *fdt, uint64_t boot_mpidr, struct machine *machine)
 {
 	memset(machine, 0, sizeof(*machine));
-	if (fdt_check_header(fdt) != 0) {
+	/* libfdt reads words at that offset without looking whether it is aligned. */
+	if (fdt_check_header(fdt) != 0 || fdt_off_dt_struct(fdt) % 4 != 0) {
 		return "no device tree";
 	}
 	if (fdt_totalsize(fdt) > MACHINE_FDT_MAX_BYTES) {
 		return "the device tree is larger than 2 MiB";
+	}
+	/* libfdt loads words from both and takes them for aligned (Devicetree Specification 0.4, s5.6). */
+	if (!is_aligned(fdt_off_dt_struct(fdt), 4) || !is_aligned(fdt_off_mem_rsvmap(fdt), 8)) {
+		return "the device tree is not aligned";
 	}
 	read_board(fdt, machine);
 	read_console(fdt, machine); /* first, so that the rest can be complained about */

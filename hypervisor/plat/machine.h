@@ -51,13 +51,29 @@ struct machine {
 	uint32_t uart_intid;
 	unsigned uart_reg_shift, uart_io_bytes;
 
-	struct machine_range power; /* brcm,bcm2835-pm: how a Pi goes off; bytes 0: none */
+	struct machine_range power; /* brcm,bcm2835-pm-wdt: how a Pi goes off; bytes 0: none */
 	uint8_t seed[32]; /* /chosen/rng-seed */
 	unsigned seed_bytes;
 };
 
 /* NULL, or what is wrong with the tree. `boot_mpidr`: affinity of the CPU that asks. */
 const char *machine_read(const void *fdt, uint64_t boot_mpidr, struct machine *machine);
+
+/* One pass over all nodes, parents before children, knowing each one's ancestors: libfdt would look for a parent
+ * from the
+ * root each time. False after the last. */
+#define MACHINE_DEPTH_MAX 8u
+struct machine_cursor {
+	int node;
+	int depth;
+	int path[MACHINE_DEPTH_MAX];
+};
+#define MACHINE_CURSOR_START                                                                       \
+	{                                                                                          \
+		.node = -1                                                                         \
+	}
+bool machine_walk(const void *fdt, struct machine_cursor *cursor);
+bool machine_reg_at(const void *fdt, const struct machine_cursor *cursor, unsigned index, struct machine_range *range);
 
 /* The property `reg` entry `index` of a node, translated to a CPU address through every bus above it. */
 bool machine_reg(const void *fdt, int node, unsigned index, struct machine_range *range);

@@ -259,7 +259,8 @@ int guest_fdt_encode(const struct guest_fdt *guest, void *dtb, size_t size)
 		w.status = fdt_finish(dtb);
 	}
 	if (w.status == 0) {
-		/* libfdt collected strings at the end of the space: a guest's memory holds nothing that nobody put there. */
+		/* libfdt collected strings at the end of the space: a guest's memory holds nothing that nobody put
+		 * there. */
 		memset((char *)dtb + fdt_totalsize(dtb), 0, size - fdt_totalsize(dtb));
 	}
 	return w.status;

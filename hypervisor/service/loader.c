@@ -90,6 +90,18 @@ static void log_counters(uint32_t vm)
 		 (unsigned long long)guest_ticks, (unsigned long long)scrub_ticks, text);
 }
 
+static void log_longest(void)
+{
+	uint64_t longest = 0;
+	for (uint32_t cpu = 0; cpu < AETHER_PCPU_MAX; cpu++) {
+		uint64_t ticks = 0;
+		if (hvcall_counter(AETHER_COUNTER_LONGEST_TICKS, cpu, 0, &ticks) == 0 && ticks > longest) {
+			longest = ticks;
+		}
+	}
+	log_line(LOG_INFO, "counters longest=%llu", (unsigned long long)longest);
+}
+
 static void destroy_guest(struct loader_guest *guest)
 {
 	const int64_t status = hvcall_vm_destroy(guest->vm);
@@ -99,6 +111,7 @@ static void destroy_guest(struct loader_guest *guest)
 			 error_words(status));
 	}
 	guest->state = LOADER_GUEST_ABSENT;
+	log_longest();
 }
 
 /* Fills the memory of a guest whose VM is LOADING. False: it was named and destroyed. */

@@ -159,13 +159,12 @@ void hal_vgic_reset_state(struct vgic_hw_state *state)
 	}
 }
 
-bool hal_vgic_cpu_interface(pa_t *base, uint64_t *bytes)
+bool hal_vgic_cpu_interface(pa_t *base)
 {
 	if (gic_version != 2) {
 		return false;
 	}
 	*base = PA(FAKE_GICV_BASE);
-	*bytes = 2 * PAGE_BYTES;
 	return true;
 }
 

@@ -132,9 +132,10 @@ void hal_inject_undef(struct vcpu *vcpu)
 	log_vcpu(FAKE_OP_INJECT_UNDEF, vcpu, 0);
 }
 
-void hal_inject_abort(struct vcpu *vcpu, uint64_t syndrome)
+bool hal_inject_abort(struct vcpu *vcpu, uint64_t syndrome)
 {
 	log_vcpu(FAKE_OP_INJECT_ABORT, vcpu, syndrome);
+	return false; /* it makes progress */
 }
 
 void hal_vcpu_trap_memory_control(struct vcpu *vcpu, bool is_trapped)

@@ -11,7 +11,7 @@
 #include "guest/lib/trap.h"
 
 #define DELAY_MS 3u
-#define LATE_MS 400u
+#define LATE_MS 2000u
 #define ROUNDS 20u
 #define PASSES 500u
 

@@ -14,7 +14,7 @@
 #include "guest/regs_fill.h"
 #include "guest/regs_sysreg.h"
 
-#define RUN_MS 1500u
+#define RUN_MS 4000u
 #define NOTE_MS 100u
 #define SPINS 300000u
 #define TICK_MS 4u

@@ -116,7 +116,7 @@ uint64_t access_at(unsigned v, unsigned whose, uint64_t offset, bool is_private,
 		EXPECT(action == EXIT_RETRY && !is_write);
 		enter_all();
 	}
-	EXPECT(!"a register read ends");
+	EXPECT(false && "a register read ends");
 	return 0;
 }
 
@@ -234,7 +234,8 @@ static void compare(void)
 		if (w.cpu[v].is_loaded) {
 			fake_set_cpu(w.cpu[v].pcpu);
 			EXPECT(fake_gic_is_signalled() == is_signalled(v));
-			EXPECT(vgic_has_pending(&gic, v) || !is_signalled(v));
+			EXPECT(vgic_has_pending(&gic, v) == wakes(v, true));
+			EXPECT(fake_gic_misr() == 0 && fake_gic_is_signalled() == is_signalled(v));
 		} else {
 			compare_sleeper(v);
 		}

@@ -26,13 +26,18 @@ core_c := $(addprefix hypervisor/core/,console.c hvc.c psci.c sched.c smccc.c sy
 small_node := tests/unit/small_node.c $(core_c) $(fake)
 
 $(call host_test,test_vm,tests/unit/test_vm.c $(small_node))
-$(call host_test,test_trap,tests/unit/test_trap.c tests/model/random.c $(small_node))
+$(call host_test,test_vm_undo,tests/unit/test_vm_undo.c $(small_node))
+$(call host_test,test_trap,tests/unit/test_trap.c $(small_node))
+$(call host_test,test_containment,tests/unit/test_containment.c tests/model/random.c $(small_node))
 $(call host_test,test_sched,tests/unit/test_sched.c $(small_node))
 
 vgic_machine := tests/unit/vgic_machine.c $(filter hypervisor/core/vgic%,$(core_c)) $(fake)
 $(call host_test,test_vgic,tests/unit/test_vgic.c $(vgic_machine))
+$(call host_test,test_vgic_timer,tests/unit/test_vgic_timer.c $(vgic_machine))
 $(call host_test,test_vgic_registers,tests/unit/test_vgic_registers.c $(vgic_machine))
 
 $(call host_test,test_machine,tests/unit/test_machine.c tests/model/random.c hypervisor/plat/machine.c \
 	hypervisor/plat/fdt_walk.c $(libfdt_rw))
 $(O)/tests/test_machine: | $(third_rpi)
+$(call host_test,test_console,tests/unit/test_console.c $(small_node))
+$(call host_test,test_hvc,tests/unit/test_hvc.c tests/model/random.c $(small_node))

@@ -147,6 +147,58 @@ struct vm *node_enter(uint64_t ram_bytes, unsigned vcpu_count)
 	return vm;
 }
 
+/* --- ends, and reach --- */
+
+/* How many bytes of [ipa, ipa + bytes) are mapped to the VM's RAM, in order. */
+static uint64_t mapped(const struct pgtable *table, uint64_t ipa, const struct vm *vm,
+		       unsigned *attributes)
+{
+	uint64_t sum = 0;
+	uint64_t offset = 0;
+	for (unsigned i = 0; i < vm->extent_count; i++) {
+		for (uint64_t at = 0; at < vm->extents[i].bytes; at += PAGE_BYTES) {
+			pa_t pa = PA(0);
+			uint64_t block = 0;
+			if (pgtable_lookup(table, ipa + offset, &pa, attributes, &block) == HV_OK) {
+				assert_int_equal(pa.v, vm->extents[i].base.v + at);
+				sum += PAGE_BYTES;
+			}
+			offset += PAGE_BYTES;
+		}
+	}
+	return sum;
+}
+
+uint64_t node_in_service(const struct vm *vm)
+{
+	unsigned attributes = 0;
+	const uint64_t bytes =
+		mapped(&vms[VM_SERVICE].stage2, AETHER_IPA_LOAD(vm->id), vm, &attributes);
+	assert_true(bytes == 0 || attributes == (PGTABLE_READ | PGTABLE_WRITE));
+	return bytes;
+}
+
+uint64_t node_in_guest(const struct vm *vm)
+{
+	unsigned attributes = 0;
+	const uint64_t bytes = mapped(&vm->stage2, AETHER_GUEST_RAM_BASE, vm, &attributes);
+	assert_true(bytes == 0 || attributes == PGTABLE_GUEST_RAM);
+	return bytes;
+}
+
+void node_end(struct vm *vm)
+{
+	vm_stop(vm, AETHER_STOP_SERVICE, 0);
+	node_settle();
+	assert_int_equal(node_state(vm), AETHER_VM_STOPPED);
+}
+
+void node_destroy(struct vm *vm)
+{
+	assert_int_equal(NODE_FINISH(vm_destroy(vm)), HV_OK);
+	assert_int_equal(node_state(vm), AETHER_VM_NONE);
+}
+
 /* --- CPUs --- */
 
 void node_rest(void)
@@ -304,13 +356,15 @@ static void check_ram(const struct vm *vm)
 			const struct page_owner owner = pages_owner(pa);
 			const bool in_service = is_mapped(&vms[VM_SERVICE].stage2,
 							  AETHER_IPA_LOAD(vm->id) + offset, pa);
-			const bool in_guest = is_mapped(&vm->stage2, AETHER_GUEST_RAM_BASE + offset, pa);
+			const bool in_guest =
+				is_mapped(&vm->stage2, AETHER_GUEST_RAM_BASE + offset, pa);
 			assert_false(in_service && in_guest);
 			assert_true(!in_service || owner.state == PAGE_LOADING);
 			assert_true(!in_guest || owner.state == PAGE_VM);
 			assert_true(!is_guests || in_guest);
-			assert_true(state != AETHER_VM_DESTROYING ? owner.vm == vm->id
-								  : owner.vm == vm->id || owner.vm == PAGE_NOBODY);
+			assert_true(state != AETHER_VM_DESTROYING
+					    ? owner.vm == vm->id
+					    : owner.vm == vm->id || owner.vm == PAGE_NOBODY);
 			offset += BLOCK_2M_BYTES;
 		}
 	}

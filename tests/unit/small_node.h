@@ -16,7 +16,7 @@
 #define NODE_RAM_MIB 64u
 #define NODE_ENTRY (AETHER_GUEST_RAM_BASE + 0x200000)
 #define NODE_SERVICE_VMID (VM_SERVICE + 1u)
-#define NODE_GICV_BYTES (2 * PAGE_BYTES)
+#define NODE_GICV_BYTES PAGE_BYTES /* the second page, GICC_DIR, is trapped */
 
 /* A new node; what an earlier one had is gone. CPU 0 runs. */
 void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes);
@@ -39,6 +39,12 @@ struct vm *node_create(uint64_t ram_bytes, unsigned vcpu_count);
 struct vm *node_load(uint64_t ram_bytes, unsigned vcpu_count);
 struct vm *node_run(uint64_t ram_bytes, unsigned vcpu_count);
 struct vm *node_enter(uint64_t ram_bytes, unsigned vcpu_count);
+/* A RUNNING one, STOPPED; a STOPPED or LOADING one, NONE. */
+void node_end(struct vm *vm);
+void node_destroy(struct vm *vm);
+/* How many bytes of its RAM the service, the guest reaches; where it should be, with the attributes it should have. */
+uint64_t node_in_service(const struct vm *vm);
+uint64_t node_in_guest(const struct vm *vm);
 /* sched_next() on that CPU; NULL when it went to sleep with nothing to run. */
 struct vcpu *node_schedule(unsigned cpu);
 /* A trap of the vCPU that its CPU runs: class and ISS of the syndrome, the address. What runs next, as above. */
@@ -51,7 +57,7 @@ enum aether_vm_state node_state(const struct vm *vm);
 /* What a failed or undone operation must leave as it was. */
 struct node_account {
 	uint64_t dirty, free, service, core; /* pages */
-	uint64_t held[AETHER_VM_MAX];	     /* pages of each guest, in whatever state */
+	uint64_t held[AETHER_VM_MAX]; /* pages of each guest, in whatever state */
 	uint64_t pool;
 	unsigned slots; /* vCPUs on all CPUs */
 };

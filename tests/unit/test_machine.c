@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plat/machine.c and plat/fdt_walk.c: what is read of real machines' trees (tests/golden/machine, and the Raspberry Pi 4's own),
- * of buses that translate, and of trees that are broken: a reason in words, and not a byte read outside the tree.
+ * plat/machine.c and plat/fdt_walk.c: what is read of real machines' trees (tests/golden/machine, and the
+ * Raspberry Pi 4's own), of buses that translate, and of trees that are broken: a reason in words, and not a byte
+ * read outside the tree.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +22,6 @@
 #define GOLDEN "tests/golden/machine/"
 #define PI_4 "build/third/rpi/bcm2711-rpi-4-b.dtb"
 #define TREE_BYTES (1u << 20)
-#define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
 static uint8_t tree[TREE_BYTES];
@@ -33,7 +33,8 @@ static void read_from(FILE *file)
 {
 	assert_non_null(file);
 	memset(tree, 0, sizeof(tree));
-	assert_in_range(fread(tree, 1, sizeof(tree), file), sizeof(struct fdt_header), sizeof(tree) - 1);
+	assert_in_range(fread(tree, 1, sizeof(tree), file), sizeof(struct fdt_header),
+			sizeof(tree) - 1);
 }
 
 static void compile(const char *path)
@@ -104,7 +105,8 @@ static void check_virt(unsigned gic_version, unsigned cpu_count)
 	for (unsigned i = 0; i < cpu_count; i++) {
 		assert_int_equal(machine.cpus[i].mpidr, i);
 		/* With one CPU the firmware has no PSCI node to speak of; the boot CPU needs none. */
-		assert_int_equal(machine.cpus[i].enable, i == 0 ? MACHINE_ENABLE_NONE : MACHINE_ENABLE_PSCI);
+		assert_int_equal(machine.cpus[i].enable,
+				 i == 0 ? MACHINE_ENABLE_NONE : MACHINE_ENABLE_PSCI);
 	}
 	assert_true(machine.is_psci_smc);
 	assert_false(machine.is_psci_hvc);
@@ -166,7 +168,12 @@ static void the_boot_cpu_comes_first(void **state)
 /* The firmware writes the memory's size there. */
 static void give_pi_memory(void)
 {
-	const fdt32_t reg[] = {0, 0, cpu_to_fdt32(0x3b400000), 0, cpu_to_fdt32(0x40000000), cpu_to_fdt32(0xbc000000)};
+	const fdt32_t reg[] = {0,
+			       0,
+			       cpu_to_fdt32(0x3b400000),
+			       0,
+			       cpu_to_fdt32(0x40000000),
+			       cpu_to_fdt32(0xbc000000)};
 	assert_int_equal(fdt_open_into(tree, tree, sizeof(tree)), 0);
 	const int node = fdt_path_offset(tree, "/memory@0");
 	assert_int_equal(fdt_setprop(tree, node, "reg", reg, sizeof(reg)), 0);
@@ -219,11 +226,16 @@ static void pi_4_without_its_firmware_has_no_memory(void **state)
 
 #define GIC                                                                                        \
 	"intc@8000000 { compatible = \"arm,gic-400\"; interrupts = <1 9 4>;"                       \
-	" reg = <0 0x8000000 0 0x1000 0 0x8010000 0 0x2000 0 0x8030000 0 0x2000 0 0x8040000 0 0x2000>; };"
-#define TIMER "timer { compatible = \"arm,armv8-timer\"; interrupts = <1 13 4 1 14 4 1 11 4 1 10 4>; };"
-#define CPUS "cpus { #address-cells = <1>; #size-cells = <0>; cpu@0 { device_type = \"cpu\"; reg = <0>; }; };"
+	" reg = <0 0x8000000 0 0x1000 0 0x8010000 0 0x2000 0 0x8030000 0 0x2000 0 0x8040000 0 "    \
+	"0x2000>; };"
+#define TIMER                                                                                      \
+	"timer { compatible = \"arm,armv8-timer\"; interrupts = <1 13 4 1 14 4 1 11 4 1 10 4>; };"
+#define CPUS                                                                                       \
+	"cpus { #address-cells = <1>; #size-cells = <0>; cpu@0 { device_type = \"cpu\"; reg = "    \
+	"<0>; }; };"
 #define MEMORY "memory@40000000 { device_type = \"memory\"; reg = <0 0x40000000 0 0x10000000>; };"
-#define ROOT(rest) "/ { #address-cells = <2>; #size-cells = <2>; compatible = \"a,board\";" rest "};"
+#define ROOT(rest)                                                                                 \
+	"/ { #address-cells = <2>; #size-cells = <2>; compatible = \"a,board\";" rest "};"
 
 static const char *read_text(const char *text)
 {
@@ -240,27 +252,34 @@ static void what_is_missing_is_named(void **state)
 	assert_string_equal(read_text(ROOT(GIC TIMER MEMORY)), "no /cpus node");
 	assert_string_equal(read_text(ROOT(TIMER CPUS MEMORY)), "no GICv2 or GICv3");
 	assert_string_equal(read_text(ROOT(GIC CPUS MEMORY)), "no Armv8 timer");
-	assert_string_equal(read_text(ROOT(GIC CPUS MEMORY
-					   "timer { compatible = \"arm,armv8-timer\"; interrupts = <1 13 4 1 14 4>; };")),
-			    "the timer node lacks an interrupt");
-	assert_string_equal(read_text(ROOT(TIMER CPUS MEMORY "i@0 { compatible = \"arm,gic-400\"; interrupts = <1 9 4>;"
-							     " reg = <0 0x8000000 0 0x1000 0 0x8010000 0 0x2000>; };")),
-			    "the interrupt controller lacks its hypervisor interface");
-	assert_string_equal(read_text(ROOT(TIMER CPUS MEMORY "i@0 { compatible = \"arm,gic-v3\";"
-							     " reg = <0 0x8000000 0 0x1000 0 0x8010000 0 0x20000>; };")),
-			    "the interrupt controller has no maintenance interrupt");
+	assert_string_equal(
+		read_text(ROOT(GIC CPUS MEMORY "timer { compatible = \"arm,armv8-timer\"; "
+					       "interrupts = <1 13 4 1 14 4>; };")),
+		"the timer node lacks an interrupt");
+	assert_string_equal(
+		read_text(ROOT(TIMER CPUS MEMORY
+			       "i@0 { compatible = \"arm,gic-400\"; interrupts = <1 9 4>;"
+			       " reg = <0 0x8000000 0 0x1000 0 0x8010000 0 0x2000>; };")),
+		"the interrupt controller lacks its hypervisor interface");
+	assert_string_equal(
+		read_text(ROOT(TIMER CPUS MEMORY
+			       "i@0 { compatible = \"arm,gic-v3\";"
+			       " reg = <0 0x8000000 0 0x1000 0 0x8010000 0 0x20000>; };")),
+		"the interrupt controller has no maintenance interrupt");
 }
 
 static void memory_that_is_reserved(void **state)
 {
 	(void)state;
 	assert_null(read_text("/memreserve/ 0x1000 0x2000;\n" ROOT(
-		GIC TIMER CPUS MEMORY "reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;"
-				      " a@1 { reg = <0 0x48000000 0 0x100000>; };"
-				      " b@2 { reg = <1 0 2 0>; }; c { size = <0 0x1000>; };"
-				      " d@3 { reg = <0 0x49000000 0 0x1000>; status = \"disabled\"; }; };"
-				      " memory@1 { device_type = \"memory\"; reg = <1 0 0 0x1000 1 0x10000 0 0>; };"
-				      " memory@2 { device_type = \"memory\"; reg = <2 0 0 0x1000>; status = \"disabled\"; };")));
+		GIC TIMER CPUS MEMORY
+		"reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;"
+		" a@1 { reg = <0 0x48000000 0 0x100000>; };"
+		" b@2 { reg = <1 0 2 0>; }; c { size = <0 0x1000>; };"
+		" d@3 { reg = <0 0x49000000 0 0x1000>; status = \"disabled\"; }; };"
+		" memory@1 { device_type = \"memory\"; reg = <1 0 0 0x1000 1 0x10000 0 0>; };"
+		" memory@2 { device_type = \"memory\"; reg = <2 0 0 0x1000>; status = "
+		"\"disabled\"; };")));
 	assert_int_equal(machine.reserved_count, 3);
 	assert_range(&machine.reserved[0], 0x1000, 0x2000);
 	assert_range(&machine.reserved[1], 0x48000000, 0x100000);
@@ -272,31 +291,43 @@ static void memory_that_is_reserved(void **state)
 static void the_initrd_and_the_console_are_chosen(void **state)
 {
 	(void)state;
-	static const char devices[] = GIC TIMER CPUS MEMORY
-		"aliases { serial5 = \"/u@2\"; };"
-		"u@1 { compatible = \"arm,pl011\"; reg = <0 0x1000 0 0x1000>; interrupts = <0 4 4>; };"
-		"u@2 { compatible = \"ns16550a\"; reg = <0 0x2000 0 0x100>; interrupts = <0 5 4>; reg-shift = <2>;"
-		" reg-io-width = <4>; };"
-		"u@3 { compatible = \"arm,pl011\"; reg = <0 0x3000 0 0x1000>; status = \"disabled\"; };";
+	static const char devices[] =
+		GIC TIMER CPUS MEMORY "aliases { serial5 = \"/u@2\"; };"
+				      "u@1 { compatible = \"arm,pl011\"; reg = <0 0x1000 0 "
+				      "0x1000>; interrupts = <0 4 4>; };"
+				      "u@2 { compatible = \"ns16550a\"; reg = <0 0x2000 0 0x100>; "
+				      "interrupts = <0 5 4>; reg-shift = <2>;"
+				      " reg-io-width = <4>; };"
+				      "u@3 { compatible = \"arm,pl011\"; reg = <0 0x3000 0 "
+				      "0x1000>; status = \"disabled\"; };";
 	static const struct {
 		const char *path;
 		uint64_t base;
 		unsigned shift;
 	} consoles[] = {
-		{"serial5:115200n8", 0x2000, 2}, {"serial5", 0x2000, 2}, {"/u@2:9600", 0x2000, 2}, {"/u@1", 0x1000, 0},
-		{"/u@3", 0x1000, 0},		 {"/nowhere", 0x1000, 0}, {"", 0x1000, 0},	    {":", 0x1000, 0},
+		{"serial5:115200n8", 0x2000, 2},
+		{"serial5", 0x2000, 2},
+		{"/u@2:9600", 0x2000, 2},
+		{"/u@1", 0x1000, 0},
+		{"/u@3", 0x1000, 0},
+		{"/nowhere", 0x1000, 0},
+		{"", 0x1000, 0},
+		{":", 0x1000, 0},
 		{"serial9", 0x1000, 0},
 	};
 	char text[4096];
 	for (unsigned i = 0; i < ARRAY_COUNT(consoles); i++) {
 		snprintf(text, sizeof(text),
-			 "/ { #address-cells = <2>; #size-cells = <2>; compatible = \"a,board\"; %s chosen { stdout-path = \"%s\";"
-			 " linux,initrd-start = <0x50000000>; linux,initrd-end = <0 0x50001234>; }; };",
+			 "/ { #address-cells = <2>; #size-cells = <2>; compatible = \"a,board\"; "
+			 "%s chosen { stdout-path = \"%s\";"
+			 " linux,initrd-start = <0x50000000>; linux,initrd-end = <0 0x50001234>; "
+			 "}; };",
 			 devices, consoles[i].path);
 		assert_null(read_text(text));
 		assert_int_equal(machine.uart_registers.base, consoles[i].base);
 		assert_int_equal(machine.uart_reg_shift, consoles[i].shift);
-		assert_int_equal(machine.uart, consoles[i].base == 0x1000 ? MACHINE_UART_PL011 : MACHINE_UART_8250);
+		assert_int_equal(machine.uart, consoles[i].base == 0x1000 ? MACHINE_UART_PL011
+									  : MACHINE_UART_8250);
 		assert_range(&machine.initrd, 0x50000000, 0x1234);
 	}
 }
@@ -304,7 +335,9 @@ static void the_initrd_and_the_console_are_chosen(void **state)
 static void an_initrd_that_ends_before_it_starts_is_none(void **state)
 {
 	(void)state;
-	assert_null(read_text(ROOT(GIC TIMER CPUS MEMORY "chosen { linux,initrd-start = <0x2000>; linux,initrd-end = <0x1000>; };")));
+	assert_null(read_text(
+		ROOT(GIC TIMER CPUS MEMORY
+		     "chosen { linux,initrd-start = <0x2000>; linux,initrd-end = <0x1000>; };")));
 	assert_int_equal(machine.initrd.bytes, 0);
 }
 
@@ -318,7 +351,8 @@ static void buses_translate(void **state)
 		" out@0 { reg = <0x1000 0x10>; };"
 		" bus { #address-cells = <2>; #size-cells = <1>; ranges = <0 0 0x7e100000 0x1000>;"
 		"  deep@1 { reg = <0 0x234 0x8>; }; }; };"
-		" same { #address-cells = <2>; #size-cells = <2>; ranges; d@1 { reg = <1 2 0 3>; }; };"
+		" same { #address-cells = <2>; #size-cells = <2>; ranges; d@1 { reg = <1 2 0 3>; "
+		"}; };"
 		" apart { #address-cells = <1>; #size-cells = <0>; d@1 { reg = <1>; }; };"));
 	struct machine_range range;
 	assert_true(machine_reg(tree, fdt_path_offset(tree, "/soc/in@7e201000"), 0, &range));
@@ -326,21 +360,26 @@ static void buses_translate(void **state)
 	assert_true(machine_reg(tree, fdt_path_offset(tree, "/soc/in@7e201000"), 1, &range));
 	assert_range(&range, UINT64_C(0x10ff841000), 0x1000);
 	assert_false(machine_reg(tree, fdt_path_offset(tree, "/soc/in@7e201000"), 2, &range));
-	assert_false(machine_reg(tree, fdt_path_offset(tree, "/soc/out@0"), 0, &range)); /* no range holds it */
+	assert_false(machine_reg(tree, fdt_path_offset(tree, "/soc/out@0"), 0,
+				 &range)); /* no range holds it */
 	assert_true(machine_reg(tree, fdt_path_offset(tree, "/soc/bus/deep@1"), 0, &range));
 	assert_range(&range, 0xfe100234, 8);
 	assert_true(machine_reg(tree, fdt_path_offset(tree, "/same/d@1"), 0, &range));
 	assert_range(&range, UINT64_C(0x100000002), 3);
-	assert_false(machine_reg(tree, fdt_path_offset(tree, "/apart/d@1"), 0, &range)); /* no `ranges` at all */
+	assert_false(machine_reg(tree, fdt_path_offset(tree, "/apart/d@1"), 0,
+				 &range)); /* no `ranges` at all */
 	assert_false(machine_reg(tree, 0, 0, &range));
 }
 
 static void interrupts_are_the_gics(void **state)
 {
 	(void)state;
-	compile_text(ROOT("a { interrupts = <0 5 4 1 9 4 2 3 4>; }; b { interrupts = <0 987 1 0 988 1 1 15 1 1 16 1>; };"
-			  "c { interrupts = <0 7>; }; d { }; e { interrupts = <1 13 8 0 1 14 8 0>; };"));
-	const int a = fdt_path_offset(tree, "/a"), b = fdt_path_offset(tree, "/b"), e = fdt_path_offset(tree, "/e");
+	compile_text(
+		ROOT("a { interrupts = <0 5 4 1 9 4 2 3 4>; }; b { interrupts = <0 987 1 0 988 1 1 "
+		     "15 1 1 16 1>; };"
+		     "c { interrupts = <0 7>; }; d { }; e { interrupts = <1 13 8 0 1 14 8 0>; };"));
+	const int a = fdt_path_offset(tree, "/a"), b = fdt_path_offset(tree, "/b"),
+		  e = fdt_path_offset(tree, "/e");
 	assert_int_equal(machine_interrupt(tree, a, 0), 37);
 	assert_int_equal(machine_interrupt(tree, a, 1), 25);
 	assert_int_equal(machine_interrupt(tree, a, 2), 0);
@@ -414,13 +453,15 @@ static void truncated_trees(void **state)
 	for (unsigned i = 0; i < ARRAY_COUNT(machines); i++) {
 		take(i);
 		const uint32_t whole = fdt_totalsize(tree);
-		for (uint32_t bytes = sizeof(struct fdt_header); bytes < whole; bytes += 1 + whole / 300) {
+		for (uint32_t bytes = sizeof(struct fdt_header); bytes < whole;
+		     bytes += 1 + whole / 300) {
 			fdt_set_totalsize(tree, bytes);
 			assert_string_equal(read_exactly(0), "no device tree");
 		}
 		/* What was to come is something else. */
 		fdt_set_totalsize(tree, whole);
-		for (uint32_t left = whole - 8; left > 64; left -= 8 + (whole / 200 & ~7u)) {
+		const uint32_t step = 8 + (whole / 200 & ~7u);
+		for (uint32_t left = whole - 8; left > 64 + step; left -= step) {
 			memset(tree + left, left % 16 == 0 ? 0 : 0xff, whole - left);
 			assert_bounded(read_exactly(0));
 		}
@@ -441,8 +482,13 @@ static void flipped_bytes(void **state)
 			memcpy(tree, good, bytes);
 			const uint64_t flips = 1 + random_below(12);
 			for (uint64_t k = 0; k < flips; k++) {
-				const uint64_t at = random_below(4) == 0 ? random_below(sizeof(struct fdt_header)) : random_below(bytes);
-				tree[at] = (uint8_t)(random_below(2) == 0 ? random_u64() : tree[at] ^ (1u << random_below(8)));
+				const uint64_t at =
+					random_below(4) == 0
+						? random_below(sizeof(struct fdt_header))
+						: random_below(bytes);
+				tree[at] = (uint8_t)(random_below(2) == 0
+							     ? random_u64()
+							     : tree[at] ^ (1u << random_below(8)));
 			}
 			fdt_set_totalsize(tree, bytes); /* the memory that there is */
 			const char *problem = read_exactly(random_below(4));

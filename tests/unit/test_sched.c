@@ -49,7 +49,8 @@ static int teardown(void **state)
 static bool is_wfi_trapped(void)
 {
 	size_t at = SIZE_MAX;
-	for (size_t i = fake_log_find(FAKE_OP_TRAP_WFI, 0); i != SIZE_MAX; i = fake_log_find(FAKE_OP_TRAP_WFI, i + 1)) {
+	for (size_t i = fake_log_find(FAKE_OP_TRAP_WFI, 0); i != SIZE_MAX;
+	     i = fake_log_find(FAKE_OP_TRAP_WFI, i + 1)) {
 		at = i;
 	}
 	assert_int_not_equal(at, SIZE_MAX);
@@ -86,8 +87,10 @@ static void enable_spi(struct vm *vm)
 	uint64_t bit = UINT64_C(1) << (SPI % 32);
 	uint64_t target = 1;
 	assert_int_equal(vgic_dist_access(&vm->gic, 0, 0, 4, true, &one), EXIT_ADVANCE);
-	assert_int_equal(vgic_dist_access(&vm->gic, 0, 0x100 + SPI / 32 * 4, 4, true, &bit), EXIT_ADVANCE);
-	assert_int_equal(vgic_dist_access(&vm->gic, 0, 0x800 + SPI, 1, true, &target), EXIT_ADVANCE);
+	assert_int_equal(vgic_dist_access(&vm->gic, 0, 0x100 + SPI / 32 * 4, 4, true, &bit),
+			 EXIT_ADVANCE);
+	assert_int_equal(vgic_dist_access(&vm->gic, 0, 0x800 + SPI, 1, true, &target),
+			 EXIT_ADVANCE);
 	fake_gic_set_enable(3);
 	fake_gic_set_pmr(0xff);
 }
@@ -201,10 +204,17 @@ static void a_backstop_ends_no_slice(void **state)
 	(void)state;
 	struct vcpu *first = percpu[0].current;
 	const uint64_t deadline = fake_timer_deadline(0);
+	uint64_t bit = UINT64_C(1) << AETHER_GUEST_VTIMER_INTID;
+	enable_spi(first->vm);
+	assert_int_equal(vgic_dist_access(&first->vm->gic, 0, 0x100, 4, true, &bit), EXIT_ADVANCE);
 	fake_set_backstop(true);
 	fake_irq_push(HAL_IRQ_VTIMER, AETHER_GUEST_VTIMER_INTID);
 	assert_ptr_equal(node_irq(0), first);
 	assert_true(fake_timer_deadline(0) < deadline);
+	assert_ptr_equal(timer_fires(0), first);
+	assert_true(fake_timer_deadline(0) < deadline); /* the guest has not ended it yet */
+	assert_int_equal(fake_gic_ack(), AETHER_GUEST_VTIMER_INTID);
+	fake_gic_eoi(AETHER_GUEST_VTIMER_INTID);
 	assert_ptr_equal(timer_fires(0), first);
 	assert_int_equal(fake_timer_deadline(0), deadline);
 	assert_ptr_not_equal(timer_fires(0), first);
@@ -296,7 +306,8 @@ static void a_stop_wins_over_all_other_requests(void **state)
 {
 	(void)state;
 	struct vcpu *vcpu = b->vcpus[0];
-	vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT | VCPU_REQUEST_ENTER | VCPU_REQUEST_SYNC | VCPU_REQUEST_WAKE);
+	vcpu_request(vcpu, VCPU_REQUEST_INTERRUPT | VCPU_REQUEST_ENTER | VCPU_REQUEST_SYNC |
+				   VCPU_REQUEST_WAKE);
 	vm_stop(b, AETHER_STOP_SERVICE, 0);
 	(void)node_schedule(0);
 	assert_int_equal(vcpu->state, VCPU_OFF);

@@ -146,7 +146,7 @@ static const uint64_t *id_registers = models[0].id;
 
 /* What the callbacks were asked for last. */
 static struct {
-	unsigned debug_grants, pmu_grants, sgis, set_ways, writes;
+	unsigned debug_grants, pmu_grants, sgis, deactivations, set_ways, writes;
 	uint64_t value;
 	bool is_group1;
 	unsigned crn, crm, op2;
@@ -177,6 +177,14 @@ void vcpu_sgi(struct vcpu *of, uint64_t value, bool is_group1)
 	seen.sgis++;
 	seen.value = value;
 	seen.is_group1 = is_group1;
+}
+
+enum exit_action vcpu_deactivate(struct vcpu *of, uint32_t intid)
+{
+	assert_ptr_equal(of, &vcpu);
+	seen.deactivations++;
+	seen.value = intid;
+	return EXIT_ADVANCE;
 }
 
 enum exit_action vcpu_set_way(struct vcpu *of)
@@ -230,7 +238,7 @@ static enum exit_action access(uint32_t encoding, unsigned is_read, unsigned rt)
 	return action;
 }
 
-enum answer { UNDEF, RAZ_WI, RAZ, DEBUG, PMU, PMU_USERENR, SGI0, SGI1, SET_WAY, MEMORY, ID };
+enum answer { UNDEF, DIR, RAZ_WI, RAZ, DEBUG, PMU, PMU_USERENR, SGI0, SGI1, SET_WAY, MEMORY, ID };
 
 /* By name and one register a line, unlike the rules of the code: op0, op1, CRn, CRm, op2 as the Arm ARM lists them. */
 static const struct {
@@ -277,6 +285,7 @@ static const struct {
 	{3, 0, 10, 4, 2, RAZ_WI},      /* LORN_EL1 */
 	{3, 0, 10, 4, 3, RAZ_WI},      /* LORC_EL1 */
 	{3, 0, 10, 4, 7, RAZ},	       /* LORID_EL1 */
+	{3, 0, 12, 11, 1, DIR},	       /* ICC_DIR_EL1 */
 	{3, 0, 12, 11, 5, SGI1},       /* ICC_SGI1R_EL1 */
 	{3, 0, 12, 11, 6, SGI0},       /* ICC_ASGI1R_EL1 */
 	{3, 0, 12, 11, 7, SGI0},       /* ICC_SGI0R_EL1 */
@@ -342,6 +351,7 @@ static void check_access(uint32_t encoding, enum answer answer, unsigned is_read
 	case PMU_USERENR:
 		assert_int_equal(action, is_read || written != 0 ? EXIT_RETRY : EXIT_ADVANCE);
 		break;
+	case DIR:
 	case SGI0:
 	case SGI1:
 		assert_int_equal(action, is_read ? EXIT_INJECT_UNDEF : EXIT_ADVANCE);
@@ -354,6 +364,10 @@ static void check_access(uint32_t encoding, enum answer answer, unsigned is_read
 	assert_int_equal(seen.debug_grants, answer == DEBUG);
 	assert_int_equal(seen.pmu_grants, answer == PMU || (answer == PMU_USERENR && (is_read || written != 0)));
 	assert_int_equal(seen.sgis, (answer == SGI0 || answer == SGI1) && !is_read);
+	assert_int_equal(seen.deactivations, answer == DIR && !is_read);
+	if (seen.deactivations != 0) {
+		assert_int_equal(seen.value, (uint32_t)written & 0xffffff);
+	}
 	assert_int_equal(seen.set_ways, answer == SET_WAY && !is_read);
 	assert_int_equal(seen.writes, answer == MEMORY && !is_read);
 	assert_int_equal(seen.is_group1, answer == SGI1 && !is_read);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core/vm.c: the life of a VM with who owns and who reaches its memory at each step. Besides what is asserted here, the fake
- * machine ends a test in which a page is scrubbed while it is mapped, reaches a VM unscrubbed, or has two VMs.
+ * core/vm.c: the life of a VM with who owns and who reaches its memory at each step. Besides what is asserted
+ * here, the fake machine ends a test in which a page is scrubbed while it is mapped, reaches a VM unscrubbed, or
+ * has two VMs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,8 @@
 #include "lib/bits.h"
 #include "small_node.h"
 
-#define CHUNK_BYTES UINT64_C(0x10000) /* what one step scrubs or cleans: an interrupt waits no longer */
+#define CHUNK_BYTES                                                                                \
+	UINT64_C(0x10000) /* what one step scrubs or cleans: an interrupt waits no longer */
 #define RAM_BYTES (6 * MIB)
 
 static int setup(void **state)
@@ -50,54 +52,6 @@ static bool are_all(const struct vm *vm, enum page_state state)
 	return true;
 }
 
-/* How many bytes of [ipa, ipa + bytes) are mapped to the VM's RAM, in order. */
-static uint64_t mapped(const struct pgtable *table, uint64_t ipa, const struct vm *vm, unsigned *attributes)
-{
-	uint64_t sum = 0;
-	uint64_t offset = 0;
-	for (unsigned i = 0; i < vm->extent_count; i++) {
-		for (uint64_t at = 0; at < vm->extents[i].bytes; at += PAGE_BYTES) {
-			pa_t pa = PA(0);
-			uint64_t block = 0;
-			if (pgtable_lookup(table, ipa + offset, &pa, attributes, &block) == HV_OK) {
-				assert_int_equal(pa.v, vm->extents[i].base.v + at);
-				sum += PAGE_BYTES;
-			}
-			offset += PAGE_BYTES;
-		}
-	}
-	return sum;
-}
-
-static uint64_t in_service(const struct vm *vm)
-{
-	unsigned attributes = 0;
-	const uint64_t bytes = mapped(&vms[VM_SERVICE].stage2, AETHER_IPA_LOAD(vm->id), vm, &attributes);
-	assert_true(bytes == 0 || attributes == (PGTABLE_READ | PGTABLE_WRITE));
-	return bytes;
-}
-
-static uint64_t in_guest(const struct vm *vm)
-{
-	unsigned attributes = 0;
-	const uint64_t bytes = mapped(&vm->stage2, AETHER_GUEST_RAM_BASE, vm, &attributes);
-	assert_true(bytes == 0 || attributes == PGTABLE_GUEST_RAM);
-	return bytes;
-}
-
-static void end(struct vm *vm)
-{
-	vm_stop(vm, AETHER_STOP_SERVICE, 0);
-	node_settle();
-	assert_int_equal(node_state(vm), AETHER_VM_STOPPED);
-}
-
-static void destroy(struct vm *vm)
-{
-	assert_int_equal(NODE_FINISH(vm_destroy(vm)), HV_OK);
-	assert_int_equal(node_state(vm), AETHER_VM_NONE);
-}
-
 /* --- the log's word on order and extent --- */
 
 static size_t last_of(enum fake_op_kind kind)
@@ -111,7 +65,8 @@ static size_t last_of(enum fake_op_kind kind)
 }
 
 /* The operations of that kind went over the VM's RAM once, in order, and over nothing else. */
-static void assert_covers_ram(enum fake_op_kind kind, const struct page_extent *extents, unsigned count)
+static void assert_covers_ram(enum fake_op_kind kind, const struct page_extent *extents,
+			      unsigned count)
 {
 	unsigned extent = 0;
 	uint64_t at = 0;
@@ -158,14 +113,14 @@ static void create_scrubs_and_lends_to_the_service(void **state)
 	assert_int_equal(node_state(vm), AETHER_VM_CREATING);
 	assert_int_equal(vm->ram_bytes, RAM_BYTES);
 	memset(fake_ram(vm->extents[0].base), 0xee, PAGE_BYTES);
-	assert_int_equal(in_service(vm), 0);
+	assert_int_equal(node_in_service(vm), 0);
 	assert_int_equal(NODE_FINISH(vm_create_step(vm)), HV_OK);
 	assert_int_equal(node_state(vm), AETHER_VM_LOADING);
 	assert_int_equal(*(uint64_t *)fake_ram(vm->extents[0].base), 0);
 	assert_covers_ram(FAKE_OP_SCRUB, vm->extents, vm->extent_count);
 	assert_true(are_all(vm, PAGE_LOADING));
-	assert_int_equal(in_service(vm), RAM_BYTES);
-	assert_int_equal(in_guest(vm), 0);
+	assert_int_equal(node_in_service(vm), RAM_BYTES);
+	assert_int_equal(node_in_guest(vm), 0);
 	/* Scrubbed first, mapped then. */
 	assert_true(last_of(FAKE_OP_SCRUB) < last_of(FAKE_OP_TABLES_PUBLISH));
 	node_check();
@@ -180,12 +135,13 @@ static void start_takes_the_memory_from_the_service(void **state)
 	assert_int_equal(NODE_FINISH(vm_start(vm, NODE_ENTRY + 4, 0xfeed)), HV_OK);
 	assert_int_equal(node_state(vm), AETHER_VM_RUNNING);
 	assert_true(are_all(vm, PAGE_VM));
-	assert_int_equal(in_service(vm), 0);
-	assert_int_equal(in_guest(vm), RAM_BYTES);
+	assert_int_equal(node_in_service(vm), 0);
+	assert_int_equal(node_in_guest(vm), RAM_BYTES);
 	assert_int_equal(vm->counter_offset, 777);
 	assert_int_equal(vm->vttbr, vm->stage2.root.v | (uint64_t)(vm->id + 1) << 48);
 	/* unmapped and invalidated -> cleaned -> the guest's map -> instruction caches -> off it goes */
-	const size_t gone = assert_invalidated(NODE_SERVICE_VMID, AETHER_IPA_LOAD(vm->id), RAM_BYTES);
+	const size_t gone =
+		assert_invalidated(NODE_SERVICE_VMID, AETHER_IPA_LOAD(vm->id), RAM_BYTES);
 	const size_t cleaned = last_of(FAKE_OP_CLEAN_INVALIDATE);
 	const size_t published = last_of(FAKE_OP_TABLES_PUBLISH);
 	assert_true(gone < fake_log_find(FAKE_OP_CLEAN_INVALIDATE, 0));
@@ -210,13 +166,14 @@ static void a_gicv2_guest_gets_its_cpu_interface(void **state)
 	uint64_t block = 0;
 	struct vm *vm = node_run(RAM_BYTES, 1);
 	for (uint64_t at = 0; at < NODE_GICV_BYTES; at += PAGE_BYTES) {
-		assert_int_equal(pgtable_lookup(&vm->stage2, AETHER_GUEST_GICC_BASE + at, &pa, &attributes, &block),
+		assert_int_equal(pgtable_lookup(&vm->stage2, AETHER_GUEST_GICC_BASE + at, &pa,
+						&attributes, &block),
 				 HV_OK);
 		assert_int_equal(pa.v, FAKE_GICV_BASE + at);
 		assert_int_equal(attributes, PGTABLE_READ | PGTABLE_WRITE | PGTABLE_DEVICE);
 	}
 	assert_int_equal(vm->stage2.mapped_bytes, RAM_BYTES + NODE_GICV_BYTES);
-	end(vm);
+	node_end(vm);
 	assert_int_equal(NODE_FINISH(vm_reset(vm)), HV_OK);
 	assert_int_equal(vm->stage2.mapped_bytes, 0);
 	node_start(3, 1, NODE_RAM_MIB * MIB);
@@ -255,11 +212,12 @@ static void of_two_vcpus_that_end_it_the_first_reason_stays(void **state)
 		node_settle();
 		vm_stop(vm, AETHER_STOP_SERROR, 97);
 		assert_int_equal(node_state(vm), AETHER_VM_STOPPED);
-		assert_int_equal(vm->stop_reason, first == 0 ? AETHER_STOP_RESET : AETHER_STOP_POWER_OFF);
+		assert_int_equal(vm->stop_reason,
+				 first == 0 ? AETHER_STOP_RESET : AETHER_STOP_POWER_OFF);
 		assert_int_equal(vm->stop_detail, 1 + first);
 		assert_int_equal(vm->stop_pending, 0);
 		node_check();
-		destroy(vm);
+		node_destroy(vm);
 	}
 }
 
@@ -272,9 +230,10 @@ static void a_guest_that_is_stopped_before_it_entered_never_enters(void **state)
 	node_settle();
 	assert_int_equal(node_state(vm), AETHER_VM_STOPPED);
 	for (size_t i = 0; i < fake_log_count(); i++) {
-		assert_true(fake_log_at(i)->kind != FAKE_OP_VCPU_LOAD || fake_log_at(i)->b != vm->id);
+		assert_true(fake_log_at(i)->kind != FAKE_OP_VCPU_LOAD ||
+			    fake_log_at(i)->b != vm->id);
 	}
-	destroy(vm);
+	node_destroy(vm);
 	node_check();
 }
 
@@ -284,18 +243,19 @@ static void reset_scrubs_and_lends_again(void **state)
 	struct vm *vm = node_enter(RAM_BYTES, 2);
 	const struct node_account before = node_account();
 	const uint16_t vmid = vm->stage2.vmid;
-	end(vm);
+	node_end(vm);
 	memset(fake_ram(vm->extents[0].base), 0xee, PAGE_BYTES);
 	fake_log_clear();
 	assert_int_equal(NODE_FINISH(vm_reset(vm)), HV_OK);
 	assert_int_equal(node_state(vm), AETHER_VM_LOADING);
 	assert_int_equal(*(uint64_t *)fake_ram(vm->extents[0].base), 0);
-	assert_true(assert_invalidated(vmid, AETHER_GUEST_RAM_BASE, RAM_BYTES) < fake_log_find(FAKE_OP_SCRUB, 0));
+	assert_true(assert_invalidated(vmid, AETHER_GUEST_RAM_BASE, RAM_BYTES) <
+		    fake_log_find(FAKE_OP_SCRUB, 0));
 	assert_covers_ram(FAKE_OP_SCRUB, vm->extents, vm->extent_count);
 	assert_true(last_of(FAKE_OP_SCRUB) < last_of(FAKE_OP_TABLES_PUBLISH));
 	assert_true(are_all(vm, PAGE_LOADING));
-	assert_int_equal(in_guest(vm), 0);
-	assert_int_equal(in_service(vm), RAM_BYTES);
+	assert_int_equal(node_in_guest(vm), 0);
+	assert_int_equal(node_in_service(vm), RAM_BYTES);
 	assert_int_equal(vm->stop_reason, AETHER_STOP_NONE);
 	node_check();
 	assert_int_equal(NODE_FINISH(vm_start(vm, NODE_ENTRY, 0)), HV_OK);
@@ -317,16 +277,18 @@ static void destroy_gives_everything_back_scrubbed(void **state)
 		const uint64_t ipa = from_loading ? AETHER_IPA_LOAD(vm->id) : AETHER_GUEST_RAM_BASE;
 		memcpy(extents, vm->extents, sizeof(extents));
 		if (!from_loading) {
-			end(vm);
+			node_end(vm);
 		}
 		memset(fake_ram(extents[0].base), 0xee, PAGE_BYTES);
 		fake_log_clear();
-		destroy(vm);
-		assert_true(assert_invalidated(vmid, ipa, RAM_BYTES) < fake_log_find(FAKE_OP_SCRUB, 0));
+		node_destroy(vm);
+		assert_true(assert_invalidated(vmid, ipa, RAM_BYTES) <
+			    fake_log_find(FAKE_OP_SCRUB, 0));
 		assert_covers_ram(FAKE_OP_SCRUB, extents, count);
 		assert_int_equal(*(uint64_t *)fake_ram(extents[0].base), 0);
 		for (unsigned i = 0; i < count; i++) {
-			assert_true(pages_are(extents[i].base, extents[i].bytes, owner(PAGE_FREE, PAGE_NOBODY)));
+			assert_true(pages_are(extents[i].base, extents[i].bytes,
+					      owner(PAGE_FREE, PAGE_NOBODY)));
 		}
 		node_assert_account_but_for_scrubs(&before);
 		node_check();
@@ -336,7 +298,7 @@ static void destroy_gives_everything_back_scrubbed(void **state)
 static void what_is_free_is_not_scrubbed_again(void **state)
 {
 	(void)state;
-	destroy(node_load(RAM_BYTES, 1));
+	node_destroy(node_load(RAM_BYTES, 1));
 	fake_log_clear();
 	struct vm *vm = node_load(2 * RAM_BYTES, 1); /* half of it has been had before */
 	uint64_t scrubbed = 0;
@@ -345,7 +307,7 @@ static void what_is_free_is_not_scrubbed_again(void **state)
 	}
 	assert_true(scrubbed < 2 * RAM_BYTES);
 	assert_true(are_all(vm, PAGE_LOADING));
-	assert_int_equal(in_service(vm), 2 * RAM_BYTES);
+	assert_int_equal(node_in_service(vm), 2 * RAM_BYTES);
 	node_check();
 }
 
@@ -385,7 +347,7 @@ static void calls_in_a_wrong_state_are_refused(void **state)
 	assert_int_equal(NODE_FINISH(vm_reset(vm)), HV_OK);
 	assert_int_equal(vm_destroy(vm), HV_AGAIN);
 	assert_refuses(vm, true, true, false); /* DESTROYING */
-	destroy(vm);
+	node_destroy(vm);
 	assert_refuses(vm, true, true, true);
 	node_check();
 }
@@ -425,15 +387,20 @@ static void start_checks_the_entry(void **state)
 {
 	(void)state;
 	static const uint64_t bad[] = {
-		0, AETHER_GUEST_RAM_BASE - 4, AETHER_GUEST_RAM_BASE + RAM_BYTES, AETHER_GUEST_RAM_BASE + 2,
-		UINT64_MAX - 3, AETHER_IPA_SERVICE,
+		0,
+		AETHER_GUEST_RAM_BASE - 4,
+		AETHER_GUEST_RAM_BASE + RAM_BYTES,
+		AETHER_GUEST_RAM_BASE + 2,
+		UINT64_MAX - 3,
+		AETHER_IPA_SERVICE,
 	};
 	struct vm *vm = node_load(RAM_BYTES, 1);
 	for (unsigned i = 0; i < ARRAY_COUNT(bad); i++) {
 		assert_int_equal(vm_start(vm, bad[i], 0), HV_EINVAL);
 		assert_int_equal(node_state(vm), AETHER_VM_LOADING);
 	}
-	assert_int_equal(NODE_FINISH(vm_start(vm, AETHER_GUEST_RAM_BASE + RAM_BYTES - 4, 0)), HV_OK);
+	assert_int_equal(NODE_FINISH(vm_start(vm, AETHER_GUEST_RAM_BASE + RAM_BYTES - 4, 0)),
+			 HV_OK);
 }
 
 static void there_are_four_guests_and_their_memory_is_apart(void **state)
@@ -444,254 +411,14 @@ static void there_are_four_guests_and_their_memory_is_apart(void **state)
 	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
 		assert_int_equal(node_enter(RAM_BYTES, AETHER_VCPU_MAX)->id, i);
 	}
-	assert_int_not_equal(vm_create(RAM_BYTES, 1, 0, &id), HV_OK);
+	assert_int_equal(vm_create(RAM_BYTES, 1, 0, &id), HV_EBUSY);
 	node_check();
 	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
-		end(&vms[i]);
-		destroy(&vms[i]);
+		node_end(&vms[i]);
+		node_destroy(&vms[i]);
 		node_check();
 	}
 	node_assert_account_but_for_scrubs(&before);
-}
-
-/* --- interruption --- */
-
-/* What happened to the memory, whatever the number of calls that it took. */
-struct history {
-	struct fake_op *ops;
-	size_t count;
-};
-
-static void remember(struct history *history)
-{
-	for (size_t i = 0; i < fake_log_count(); i++) {
-		const struct fake_op *op = fake_log_at(i);
-		if (op->kind == FAKE_OP_SCRUB || op->kind == FAKE_OP_CLEAN_INVALIDATE ||
-		    op->kind == FAKE_OP_INVALIDATE_ICACHE) {
-			history->ops = realloc(history->ops, (history->count + 1) * sizeof(*op));
-			assert_non_null(history->ops);
-			history->ops[history->count++] = *op;
-		}
-	}
-	fake_log_clear();
-}
-
-/* One call, after which the interrupt that stopped it has been taken. */
-#define TAKING_INTERRUPTS(call)                                                                    \
-	({                                                                                         \
-		enum hv_err taking_err;                                                            \
-		do {                                                                               \
-			taking_err = (call);                                                       \
-			node_check();                                                              \
-			if (taking_err == HV_AGAIN && is_once) {                                   \
-				polls = fake_interrupt_polls();                                    \
-				fake_interrupt_after(next > polls ? next - polls : FAKE_NEVER);    \
-			}                                                                          \
-		} while (taking_err == HV_AGAIN);                                                  \
-		taking_err;                                                                        \
-	})
-
-/* A life with an interrupt pending from the n-th look for one on (once), or in every n-th look. Returns the looks. */
-static uint64_t live(struct history *history, uint64_t n, bool is_once)
-{
-	node_start(2, 1, 32 * MIB);
-	const uint64_t next = fake_interrupt_polls() + n;
-	uint64_t polls = fake_interrupt_polls();
-	if (is_once) {
-		fake_interrupt_after(n);
-	} else {
-		fake_interrupt_every(n);
-	}
-	const struct node_account before = node_account();
-	struct vm *vm = node_create(4 * MIB, 1);
-	assert_int_equal(TAKING_INTERRUPTS(vm_create_step(vm)), HV_OK);
-	assert_int_equal(in_service(vm), 4 * MIB);
-	assert_int_equal(TAKING_INTERRUPTS(vm_start(vm, NODE_ENTRY, 0)), HV_OK);
-	assert_int_equal(in_guest(vm), 4 * MIB);
-	assert_int_equal(in_service(vm), 0);
-	assert_int_equal(vm->stage2.mapped_bytes, 4 * MIB + NODE_GICV_BYTES);
-	end(vm);
-	assert_int_equal(TAKING_INTERRUPTS(vm_reset(vm)), HV_OK);
-	assert_int_equal(in_service(vm), 4 * MIB);
-	assert_int_equal(vm->stage2.mapped_bytes, 0);
-	assert_int_equal(TAKING_INTERRUPTS(vm_start(vm, NODE_ENTRY, 0)), HV_OK);
-	end(vm);
-	assert_int_equal(TAKING_INTERRUPTS(vm_destroy(vm)), HV_OK);
-	vm = node_create(4 * MIB, 1);
-	assert_int_equal(TAKING_INTERRUPTS(vm_create_step(vm)), HV_OK);
-	assert_int_equal(TAKING_INTERRUPTS(vm_destroy(vm)), HV_OK);
-	node_check();
-	node_assert_account_but_for_scrubs(&before);
-	remember(history);
-	return fake_interrupt_polls();
-}
-
-static void assert_same_history(const struct history *a, const struct history *b)
-{
-	assert_int_equal(a->count, b->count);
-	for (size_t i = 0; i < a->count; i++) {
-		assert_int_equal(a->ops[i].kind, b->ops[i].kind);
-		assert_int_equal(a->ops[i].a, b->ops[i].a);
-		assert_int_equal(a->ops[i].b, b->ops[i].b);
-	}
-}
-
-static void an_interrupt_at_any_point_changes_nothing(void **state)
-{
-	(void)state;
-	struct history calm = {NULL, 0};
-	const uint64_t polls = live(&calm, UINT64_C(1) << 40, true);
-	assert_in_range(polls, 100, 100000);
-	for (uint64_t n = 0; n < polls + 2; n++) {
-		struct history history = {NULL, 0};
-		(void)live(&history, n, true);
-		assert_same_history(&calm, &history);
-		free(history.ops);
-	}
-	for (uint64_t n = 1; n < 8; n++) {
-		struct history history = {NULL, 0};
-		(void)live(&history, n, false);
-		assert_same_history(&calm, &history);
-		free(history.ops);
-	}
-	free(calm.ops);
-}
-
-/* --- failures --- */
-
-static void assert_life_is_possible(const struct node_account *before)
-{
-	struct vm *vm = node_enter(RAM_BYTES, 2);
-	node_check();
-	end(vm);
-	destroy(vm);
-	node_check();
-	node_assert_account_but_for_scrubs(before);
-}
-
-static void create_without_tables_leaves_nothing(void **state)
-{
-	(void)state;
-	bool has_failed_late = false;
-	const struct node_account before = node_account();
-	for (unsigned left = 0;; left++) {
-		unsigned id = 0;
-		node_starve(left);
-		enum hv_err err = vm_create(RAM_BYTES, 2, 0, &id);
-		if (err == HV_OK) {
-			fake_watch_table(&vms[id].stage2);
-			err = NODE_FINISH(vm_create_step(&vms[id]));
-			has_failed_late |= err != HV_OK;
-		}
-		node_feed();
-		node_check();
-		if (err == HV_OK) {
-			destroy(&vms[id]);
-			break;
-		}
-		assert_int_equal(err, HV_ENOMEM);
-		node_assert_account_but_for_scrubs(&before);
-		assert_int_equal(node_state(&vms[0]), AETHER_VM_NONE);
-	}
-	assert_true(has_failed_late); /* or this test has not seen the case in the middle */
-	assert_life_is_possible(&before);
-}
-
-/* The VM has failed to start or to be reset: it can be destroyed all the same, and nothing is lost. */
-static void start_without_tables_can_be_undone(void **state)
-{
-	(void)state;
-	const struct node_account before = node_account();
-	enum hv_err err = HV_ENOMEM;
-	unsigned failures = 0;
-	for (unsigned left = 0; err != HV_OK; left++) {
-		struct vm *vm = node_load(RAM_BYTES, 2);
-		node_starve(left);
-		err = NODE_FINISH(vm_start(vm, NODE_ENTRY, 0));
-		node_feed();
-		node_check();
-		if (err != HV_OK) {
-			failures++;
-			assert_int_equal(err, HV_ENOMEM);
-			assert_int_equal(in_service(vm), 0);
-		} else {
-			end(vm);
-		}
-		destroy(vm);
-		node_assert_account_but_for_scrubs(&before);
-	}
-	assert_in_range(failures, 1, 16);
-	assert_life_is_possible(&before);
-}
-
-static void reset_without_tables_can_be_undone(void **state)
-{
-	(void)state;
-	const struct node_account before = node_account();
-	enum hv_err err = HV_ENOMEM;
-	unsigned failures = 0;
-	/* Unmapping the guest frees tables, so pages have to be taken when it has been unmapped. */
-	for (unsigned left = 0; err != HV_OK; left++) {
-		struct vm *vm = node_enter(RAM_BYTES, 2);
-		end(vm);
-		assert_int_equal(vm_reset(vm), HV_AGAIN);
-		node_starve(left);
-		err = NODE_FINISH(vm_reset(vm));
-		node_feed();
-		node_check();
-		failures += err != HV_OK ? 1 : 0;
-		assert_true(err == HV_OK || err == HV_ENOMEM);
-		destroy(vm);
-		node_assert_account_but_for_scrubs(&before);
-	}
-	assert_in_range(failures, 1, 16);
-	assert_life_is_possible(&before);
-}
-
-static void create_without_memory_leaves_nothing(void **state)
-{
-	(void)state;
-	unsigned id = 0;
-	const struct node_account before = node_account();
-	struct vm *vm = node_load(40 * MIB, 1);
-	const struct node_account with_one = node_account();
-	assert_int_equal(vm_create(40 * MIB, 1, 0, &id), HV_ENOMEM);
-	node_assert_account(&with_one);
-	node_check();
-	destroy(vm);
-	assert_life_is_possible(&before);
-}
-
-/* --- size --- */
-
-static void a_gibibyte_goes_in_bounded_steps(void **state)
-{
-	(void)state;
-	uint64_t calls = 0;
-	enum hv_err err;
-	node_start(2, 1, 3 * GIB);
-	const struct node_account before = node_account();
-	struct vm *vm = node_run(GIB, 1);
-	assert_int_equal(vm->extent_count, 1);
-	assert_true(is_aligned(vm->extents[0].base.v, BLOCK_1G_BYTES));
-	end(vm);
-	fake_interrupt_every(1);
-	do {
-		fake_log_clear();
-		err = vm_destroy(vm);
-		calls++;
-		uint64_t touched = 0;
-		for (size_t i = 0; i < fake_log_count(); i++) {
-			touched += fake_log_at(i)->kind == FAKE_OP_SCRUB ? fake_log_at(i)->b : 0;
-		}
-		assert_in_range(touched, 0, CHUNK_BYTES);
-		assert_in_range(fake_log_count(), 0, 64);
-	} while (err == HV_AGAIN);
-	assert_int_equal(err, HV_OK);
-	assert_true(calls >= GIB / CHUNK_BYTES);
-	fake_interrupt_after(FAKE_NEVER);
-	node_assert_account_but_for_scrubs(&before);
-	node_check();
 }
 
 /* --- what outlives a VM --- */
@@ -700,11 +427,11 @@ static void no_event_outlives_its_vm(void **state)
 {
 	(void)state;
 	struct vm *vm = node_enter(RAM_BYTES, 1);
-	end(vm);
-	destroy(vm);
+	node_end(vm);
+	node_destroy(vm);
 	assert_null(vm_take_event());
 	vm = node_enter(RAM_BYTES, 1);
-	end(vm);
+	node_end(vm);
 	assert_int_equal(NODE_FINISH(vm_reset(vm)), HV_OK);
 	assert_null(vm_take_event());
 }
@@ -744,11 +471,14 @@ static void the_service_has_its_windows_and_no_more(void **state)
 			pa_t pa = PA(0);
 			unsigned attributes = 0;
 			uint64_t block = 0;
-			assert_int_equal(pgtable_lookup(table, windows[i].ipa + at, &pa, &attributes, &block), HV_OK);
+			assert_int_equal(pgtable_lookup(table, windows[i].ipa + at, &pa,
+							&attributes, &block),
+					 HV_OK);
 			assert_int_equal(attributes, windows[i].attributes);
 			assert_int_equal(pages_owner(pa).state,
 					 windows[i].ipa == AETHER_IPA_SERVICE ||
-							 windows[i].ipa == AETHER_IPA_SERVICE + 0x1000
+							 windows[i].ipa ==
+								 AETHER_IPA_SERVICE + 0x1000
 						 ? PAGE_SERVICE
 						 : PAGE_NONE);
 		}
@@ -794,12 +524,6 @@ int main(void)
 		TEST(create_checks_its_arguments),
 		TEST(start_checks_the_entry),
 		TEST(there_are_four_guests_and_their_memory_is_apart),
-		TEST(an_interrupt_at_any_point_changes_nothing),
-		TEST(create_without_tables_leaves_nothing),
-		TEST(start_without_tables_can_be_undone),
-		TEST(reset_without_tables_can_be_undone),
-		TEST(create_without_memory_leaves_nothing),
-		TEST(a_gibibyte_goes_in_bounded_steps),
 		TEST(no_event_outlives_its_vm),
 		TEST(flushing_goes_over_all_memory_once),
 		TEST(the_service_has_its_windows_and_no_more),

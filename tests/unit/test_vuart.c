@@ -54,7 +54,7 @@ static struct {
 
 static bool is_locked(void)
 {
-	return atomic_load(&uart.lock.next) != atomic_load(&uart.lock.owner);
+	return atomic_load(&uart.lock.is_held) != 0;
 }
 
 bool vuart_sink_put(unsigned vm, uint8_t byte)

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core/hvc.c: the calls as abi/hvc.h has them, and a service that calls anything with anything while guests run,
+ * end and are destroyed: no invariant breaks, nothing of a guest that runs comes into its reach.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "abi/smccc.h"
+#include "core/console.h"
+#include "core/esr.h"
+#include "core/hal.h"
+#include "core/sched.h"
+#include "hal_fake.h"
+#include "lib/bits.h"
+#include "model/random.h"
+#include "small_node.h"
+
+#define HVC ((uint64_t)ESR_EC_HVC64 << 26 | ESR_IL)
+#define PC (AETHER_IPA_SERVICE + 0x104) /* behind the HVC */
+#define RAM_BYTES (4 * MIB)
+
+static struct vcpu *service;
+
+static int setup(void **state)
+{
+	(void)state;
+	node_start(2, 1, NODE_RAM_MIB * MIB);
+	service = node_schedule(0);
+	assert_ptr_equal(service, node_service());
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	node_stop();
+	return 0;
+}
+
+/* The service has its CPU, whoever ran there; asleep, it is woken as by an event. */
+static void bring_service(void)
+{
+	if (service->state == VCPU_BLOCKED) {
+		vcpu_request(service, VCPU_REQUEST_WAKE);
+	}
+	while (node_schedule(0) != service) {
+		percpu[0].current->state = VCPU_RUNNABLE;
+	}
+}
+
+/* One call to its end, over every interruption; x1 to x3 are the arguments. False: it sleeps. */
+static bool call_to_the_end(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+	bring_service();
+	service->x[0] = function;
+	service->x[1] = x1;
+	service->x[2] = x2;
+	service->x[3] = x3;
+	for (unsigned i = 0;; i++) {
+		assert_in_range(i, 0, 100000);
+		service->pc = PC;
+		(void)node_trap(service, HVC, 0);
+		if (service->state == VCPU_BLOCKED) {
+			return false;
+		}
+		if (service->pc == PC) {
+			return true;
+		}
+		assert_int_equal(service->pc, PC - 4); /* once more */
+		assert_int_equal(service->x[0], function);
+		bring_service();
+	}
+}
+
+static int64_t call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+	assert_true(call_to_the_end(function, x1, x2, x3));
+	return (int64_t)service->x[0];
+}
+
+static unsigned create(void)
+{
+	assert_int_equal(call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0), 0);
+	assert_in_range(service->x[1], 0, AETHER_VM_MAX - 1);
+	fake_watch_table(&vms[service->x[1]].stage2);
+	return (unsigned)service->x[1];
+}
+
+/* --- the calls --- */
+
+static void a_guests_life_by_calls(void **state)
+{
+	(void)state;
+	const struct node_account before = node_account();
+	const unsigned id = create();
+	assert_int_equal(call(AETHER_HVC_VM_INFO, id, 0, 0), 0);
+	assert_int_equal(service->x[1], AETHER_VM_LOADING);
+	assert_int_equal(call(AETHER_HVC_VM_START, id, NODE_ENTRY, 5), 0);
+	assert_int_equal(call(AETHER_HVC_VM_STOP, id, 0, 0), 0);
+	assert_true(call_to_the_end(AETHER_HVC_EVENT_WAIT, 0, 0, 0));
+	assert_int_equal(service->x[0], 0);
+	assert_int_equal(service->x[1], AETHER_EVENT_VM_STOPPED);
+	assert_int_equal(service->x[2], id);
+	assert_int_equal(service->x[3], AETHER_STOP_SERVICE);
+	assert_int_equal(call(AETHER_HVC_VM_INFO, id, 0, 0), 0);
+	assert_int_equal(service->x[1], AETHER_VM_STOPPED);
+	assert_int_equal(service->x[2], AETHER_STOP_SERVICE);
+	assert_int_equal(call(AETHER_HVC_VM_RESET, id, 0, 0), 0);
+	assert_int_equal(call(AETHER_HVC_VM_START, id, NODE_ENTRY, 6), 0);
+	assert_int_equal(call(AETHER_HVC_VM_STOP, id, 0, 0), 0);
+	node_settle();
+	assert_int_equal(call(AETHER_HVC_VM_DESTROY, id, 0, 0), 0);
+	node_assert_account_but_for_scrubs(&before);
+	node_check();
+}
+
+static void an_event_wakes_who_waits(void **state)
+{
+	(void)state;
+	const unsigned id = create();
+	assert_int_equal(call(AETHER_HVC_VM_START, id, NODE_ENTRY, 5), 0);
+	assert_false(call_to_the_end(AETHER_HVC_EVENT_WAIT, 1, 2, 3));
+	assert_int_equal(service->pc, PC - 4); /* asks again when it wakes */
+	struct vcpu *guest = vms[id].vcpus[0];
+	assert_ptr_equal(percpu[0].current, guest);
+	guest->x[0] = PSCI_SYSTEM_RESET;
+	assert_ptr_equal(node_trap(guest, HVC, 0), service);
+	service->pc += 4;
+	assert_ptr_equal(node_trap(service, HVC, 0), service);
+	assert_int_equal(service->x[0], 0);
+	assert_int_equal(service->x[2], id);
+	assert_int_equal(service->x[3], AETHER_STOP_RESET);
+}
+
+static void wrong_numbers_are_refused(void **state)
+{
+	(void)state;
+	static const uint64_t calls[] = {AETHER_HVC_VM_START, AETHER_HVC_VM_RESET,
+					 AETHER_HVC_VM_DESTROY, AETHER_HVC_VM_STOP,
+					 AETHER_HVC_VM_INFO};
+	static const uint64_t bad[] = {VM_SERVICE, VM_COUNT,	      31,
+				       UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX};
+	for (unsigned i = 0; i < ARRAY_COUNT(calls); i++) {
+		for (unsigned k = 0; k < ARRAY_COUNT(bad); k++) {
+			assert_int_equal(call(calls[i], bad[k], NODE_ENTRY, 0), AETHER_EINVAL);
+		}
+		assert_int_equal(call(calls[i], 0, NODE_ENTRY, 0),
+				 calls[i] == AETHER_HVC_VM_INFO ? 0 : AETHER_ESTATE);
+	}
+	assert_int_equal(call(AETHER_HVC(AETHER_HVC_COUNT), 0, 0, 0), AETHER_ENOSYS);
+	assert_int_equal(call(0, 0, 0, 0), AETHER_ENOSYS);
+	assert_int_equal(call(AETHER_HVC_VM_CREATE | UINT64_C(1) << 32, RAM_BYTES, 1, 0),
+			 AETHER_ENOSYS);
+}
+
+static void a_fifth_guest_is_one_too_many(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+		(void)create();
+	}
+	assert_int_equal(call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0), AETHER_EBUSY);
+	assert_int_equal(call(AETHER_HVC_VM_CREATE, 1, 1, 0), AETHER_EINVAL);
+	node_check();
+}
+
+static void a_creation_that_fails_is_undone_before_the_answer(void **state)
+{
+	(void)state;
+	const struct node_account before = node_account();
+	int64_t answer = AETHER_ENOMEM;
+	unsigned failures = 0;
+	for (unsigned left = 0; answer != 0; left++) {
+		node_starve(left);
+		fake_interrupt_every(3);
+		answer = call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0);
+		fake_interrupt_after(FAKE_NEVER);
+		node_feed();
+		if (answer != 0) {
+			assert_int_equal(answer, AETHER_ENOMEM);
+			node_assert_account_but_for_scrubs(&before);
+			assert_int_equal(node_state(&vms[0]), AETHER_VM_NONE);
+			failures++;
+		}
+		node_check();
+	}
+	assert_in_range(failures, 2, 16);
+}
+
+static void logs_are_bounded(void **state)
+{
+	(void)state;
+	bring_service();
+	memcpy(&service->x[2], "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL", 48);
+	service->x[0] = AETHER_HVC_LOG;
+	service->x[1] = 48;
+	service->pc = PC;
+	(void)node_trap(service, HVC, 0);
+	assert_int_equal(service->x[0], 0);
+	assert_string_equal(fake_console_output(),
+			    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL");
+	assert_int_equal(call(AETHER_HVC_LOG, 0, 0, 0), AETHER_EINVAL);
+	assert_int_equal(call(AETHER_HVC_LOG, 49, 0, 0), AETHER_EINVAL);
+	assert_int_equal(call(AETHER_HVC_LOG, UINT64_MAX, 0, 0), AETHER_EINVAL);
+	fake_console_set_room(0);
+	while (call(AETHER_HVC_LOG, 16, 0x4141414141414141, 0x4141414141414141) == 0) {
+		assert_false(console_is_drained());
+	}
+	assert_int_equal((int64_t)service->x[0], AETHER_EAGAIN);
+	fake_console_set_room(SIZE_MAX);
+	console_interrupt();
+}
+
+static void counters_are_bounded(void **state)
+{
+	(void)state;
+	const unsigned id = create();
+	for (uint64_t which = 0; which <= AETHER_COUNTER_SCRUB_TICKS; which++) {
+		assert_int_equal(call(AETHER_HVC_COUNTER, which, id, AETHER_EXIT_HVC), 0);
+		assert_int_equal(call(AETHER_HVC_COUNTER, which, UINT64_MAX, 0), AETHER_EINVAL);
+		assert_int_equal(call(AETHER_HVC_COUNTER, which, AETHER_PCPU_MAX, 0),
+				 AETHER_EINVAL);
+	}
+	assert_int_equal(call(AETHER_HVC_COUNTER, AETHER_COUNTER_SCRUB_TICKS + 1, 0, 0),
+			 AETHER_EINVAL);
+	assert_int_equal(call(AETHER_HVC_COUNTER, UINT64_MAX, 0, 0), AETHER_EINVAL);
+	assert_int_equal(call(AETHER_HVC_COUNTER, AETHER_COUNTER_EXITS, id, AETHER_EXIT_COUNT),
+			 AETHER_EINVAL);
+	assert_int_equal(
+		call(AETHER_HVC_COUNTER, AETHER_COUNTER_EXITS, VM_SERVICE, AETHER_EXIT_HVC), 0);
+	assert_true(service->x[1] > 10);
+}
+
+static void the_node_goes_down_when_its_console_has_drained(void **state)
+{
+	(void)state;
+	bring_service();
+	fake_console_set_room(0);
+	assert_true(console_write("x", 1));
+	service->x[0] = AETHER_HVC_NODE_OFF;
+	service->x[1] = 1;
+	service->pc = PC;
+	assert_ptr_equal(node_trap(service, HVC, 0), service);
+	assert_int_equal(service->pc, PC - 4);
+	fake_console_set_room(SIZE_MAX);
+	console_interrupt();
+	service->pc = PC;
+	assert_check_fails((void)node_trap(service, HVC, 0));
+	assert_string_equal(check_fake.text, "hal_node_off");
+	assert_int_equal(fake_log_at(fake_log_find(FAKE_OP_NODE_OFF, 0))->a, 1);
+}
+
+/* --- anything --- */
+
+static uint64_t absurd(void)
+{
+	static const uint64_t values[] = {
+		0,
+		1,
+		2,
+		3,
+		4,
+		5,
+		31,
+		UINT64_MAX,
+		INT64_MAX,
+		UINT32_MAX,
+		UINT64_C(1) << 32,
+		UINT64_C(1) << 63,
+		2 * MIB,
+		4 * MIB,
+		64 * MIB,
+		GIB,
+		2 * MIB + 1,
+		AETHER_IPA_LOAD_STRIDE,
+		NODE_ENTRY,
+		AETHER_GUEST_RAM_BASE - 4,
+		AETHER_IPA_SERVICE,
+	};
+	switch (random_below(4)) {
+	case 0:
+		return random_u64() >> random_below(64);
+	case 1:
+		return random_below(5);
+	default:
+		return values[random_below(ARRAY_COUNT(values))];
+	}
+}
+
+static void absurd_call(void)
+{
+	uint64_t function = AETHER_HVC(random_below(AETHER_HVC_COUNT + 1));
+	const uint64_t x1 = random_below(2) == 0 ? random_below(AETHER_VM_MAX) : absurd();
+	const bool is_sane = random_below(2) == 0;
+	if (function == AETHER_HVC_NODE_OFF) {
+		function = random_u64();
+	} else if (function == AETHER_HVC_VM_CREATE && is_sane) {
+		(void)call_to_the_end(function, 2 * MIB * (1 + random_below(6)),
+				      1 + random_below(AETHER_VCPU_MAX), random_below(2));
+		return;
+	} else if (function == AETHER_HVC_VM_START && is_sane) {
+		(void)call_to_the_end(function, x1, AETHER_GUEST_RAM_BASE, absurd());
+		return;
+	}
+	if (call_to_the_end(function, x1, absurd(), absurd())) {
+		const int64_t result = (int64_t)service->x[0];
+		assert_true(result <= 0 && result >= AETHER_EAGAIN);
+	}
+}
+
+/* A guest that runs ends, sometimes. */
+static void guest_ends(void)
+{
+	struct vm *vm = &vms[random_below(AETHER_VM_MAX)];
+	if (node_state(vm) == AETHER_VM_RUNNING) {
+		vm_stop(vm, AETHER_STOP_POWER_OFF, 0);
+	}
+}
+
+static void a_hostile_service_breaks_nothing(void **state)
+{
+	(void)state;
+	const struct node_account before = node_account();
+	const uint64_t steps = random_init("test_hvc", 3000);
+	unsigned seen[AETHER_VM_RESETTING + 1] = {0};
+	bool is_watched[AETHER_VM_MAX] = {false};
+	fake_interrupt_every(2);
+	for (uint64_t step = 0; step < steps; step++) {
+		absurd_call();
+		for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+			const enum aether_vm_state now = node_state(&vms[i]);
+			if (now == AETHER_VM_LOADING && !is_watched[i]) {
+				fake_watch_table(&vms[i].stage2);
+			}
+			is_watched[i] = now != AETHER_VM_NONE;
+			seen[now]++;
+		}
+		if (random_below(4) == 0) {
+			guest_ends();
+		}
+		if (step % 4 == 0) {
+			node_check();
+		}
+	}
+	assert_true(seen[AETHER_VM_NONE] && seen[AETHER_VM_LOADING] && seen[AETHER_VM_RUNNING] &&
+		    seen[AETHER_VM_STOPPED]);
+	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+		if (node_state(&vms[i]) == AETHER_VM_RUNNING) {
+			vm_stop(&vms[i], AETHER_STOP_SERVICE, 0);
+		}
+		node_settle();
+		if (node_state(&vms[i]) != AETHER_VM_NONE) {
+			assert_int_equal(call(AETHER_HVC_VM_DESTROY, i, 0, 0), 0);
+		}
+	}
+	node_assert_account_but_for_scrubs(&before);
+	node_check();
+	fake_console_set_room(SIZE_MAX);
+	console_interrupt();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(a_guests_life_by_calls),
+		TEST(an_event_wakes_who_waits),
+		TEST(wrong_numbers_are_refused),
+		TEST(a_fifth_guest_is_one_too_many),
+		TEST(a_creation_that_fails_is_undone_before_the_answer),
+		TEST(logs_are_bounded),
+		TEST(counters_are_bounded),
+		TEST(the_node_goes_down_when_its_console_has_drained),
+		TEST(a_hostile_service_breaks_nothing),
+#undef TEST
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
