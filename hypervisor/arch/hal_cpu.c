@@ -6,6 +6,7 @@
 #include "core/hal.h"
 #include "core/sysreg.h"
 #include "core/percpu.h"
+#include "core/trap.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 
@@ -40,6 +41,7 @@ unsigned hal_cpu_index(void)
 
 bool hal_is_interrupt_pending(void)
 {
+	trap_note_poll(hal_this_cpu());
 	return (read_sysreg(isr_el1) & (BIT(7) | BIT(6))) !=
 	       0; /* ISR_EL1.I, .F: the physical ones at EL2 */
 }

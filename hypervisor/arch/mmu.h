@@ -30,8 +30,7 @@ uintptr_t mmu_map_device(pa_t base, uint64_t bytes);
 /* The core's pool: 2 MiB aligned, mapped at LAYOUT_POOL_VA for good. */
 void *mmu_map_pool(pa_t base, uint64_t bytes);
 /* This CPU's window: the 2 MiB block that holds `pa` and the one behind it, Normal memory. The pointer is to `pa`.
- * Valid
- * until the next call; mmu_window_close() takes it away. */
+ * Valid until the next call; mmu_window_close() takes it away. */
 void *mmu_window_open(pa_t pa);
 void mmu_window_close(void);
 /* PA of something in the core's image. */

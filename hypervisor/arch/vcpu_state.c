@@ -3,15 +3,13 @@
  * A vCPU's registers in and out of the hardware.
  *
  * While no vCPU is loaded, VTTBR_EL2 points at an empty table under VMID 0, so that nothing the CPU speculates
- * can walk
- * the tables of a VM that is being taken apart. A switch follows Cortex-A72 erratum 1319367 and its kin: stage 1
- * walks are
+ * can walk the tables of a VM that is being taken apart. A switch follows Cortex-A72 erratum 1319367 and its kin:
+ * stage 1 walks are
  * off (TCR_EL1.EPD0/EPD1 with the MMU on) from before VTTBR_EL2 changes until every register of the new context
  * stands.
  *
  * Debug and PMU registers are switched only for a vCPU that has touched them: until then they trap, and the first
- * access
- * grants them (debug_state.c). A guest that never does pays nothing for them.
+ * access grants them (debug_state.c). A guest that never does pays nothing for them.
  */
 #include "arch/vcpu_state.h"
 
@@ -39,8 +37,7 @@ static_assert(offsetof(struct percpu, fault_scratch) == PERCPU_SCRATCH, "arch/of
 
 /*
  * Not FB and BSU: a vCPU stays on its CPU, so its local TLB and cache maintenance and its barriers mean what they
- * say. Where
- * two vCPUs of one VM share a CPU, what one left in the TLB is dropped for the other (hal_vcpu_load).
+ * say. Where two vCPUs of one VM share a CPU, what one left in the TLB is dropped for the other (hal_vcpu_load).
  */
 #define HCR_ALL_GUESTS                                                                             \
 	(HCR_EL2_RW | HCR_EL2_VM | HCR_EL2_SWIO | HCR_EL2_PTW | HCR_EL2_FMO | HCR_EL2_IMO |        \
@@ -108,8 +105,8 @@ static void clear_newer_controls(void)
 	}
 	if (FIELD_GET(BITS(59, 56), mmfr0) != 0) {
 		/* Fine-grained traps: none. HFGRTR, HFGWTR, HFGITR, HDFGRTR, HDFGWTR. Their reset values are
-		 * unknown. The
-		 * fields of negative polarity (nX) trap when 0, which is right for what is hidden. */
+		 * unknown. The fields of negative polarity (nX) trap when 0, which is right for what is hidden.
+		 * */
 		write_sysreg(S3_4_C1_C1_4, 0);
 		write_sysreg(S3_4_C1_C1_5, 0);
 		write_sysreg(S3_4_C1_C1_6, 0);
@@ -208,8 +205,7 @@ static void forbid_walks(void)
 
 /*
  * vCPUs of one VM have one VMID, and may use one ASID for different tables, as CPUs may: an entry that another of
- * them left
- * on this CPU must not serve this one.
+ * them left on this CPU must not serve this one.
  */
 static void forget_sibling(const struct vcpu *vcpu)
 {

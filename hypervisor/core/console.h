@@ -2,8 +2,7 @@
 #pragma once
 /*
  * The node's console: one ring of output, from guests and from the core, that the UART's interrupt drains; input
- * goes to one
- * guest. Nothing here waits for the UART but console_panic().
+ * goes to one guest. Nothing here waits for the UART but console_panic().
  */
 #include <stdbool.h>
 #include <stddef.h>

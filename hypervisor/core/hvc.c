@@ -51,6 +51,9 @@ static enum exit_action call_create(struct vcpu *vcpu)
 			return answer(vcpu, err);
 		}
 		creating = &vms[id];
+		if (hal_is_interrupt_pending()) {
+			return EXIT_RETRY;
+		}
 	}
 	const enum hv_err err = vm_create_step(creating);
 	if (err == HV_OK) {

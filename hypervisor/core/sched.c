@@ -181,8 +181,7 @@ static void idle(struct percpu *cpu)
 	unload_current(cpu);
 	wake_expired(cpu);
 	set_timer(cpu, NULL);
-	/* Leaving a vCPU may have asked something of this CPU; another CPU's requests come with a kick, which ends
-	 * WFI. */
+	/* Leaving a vCPU may have asked something of this CPU; other CPUs' requests come with a kick. */
 	if (!cpu->must_reschedule &&
 	    atomic_load_explicit(&cpu->pending, memory_order_relaxed) == 0) {
 		const uint64_t start = hal_ticks();

@@ -2,12 +2,10 @@
 #pragma once
 /*
  * A test-and-set lock. Not a ticket lock, although that is fair: where this machine's CPUs are threads of an
- * emulator and
- * fewer cores serve them, each hand-over of a ticket waits for one certain thread to be scheduled, and the node
- * crawls. At
+ * emulator and fewer cores serve them, each hand-over of a ticket waits for one certain thread to be scheduled,
+ * and the node crawls. At
  * most AETHER_PCPU_MAX CPUs contend, each holds a lock for some hundred instructions, and a waiter spins on its
- * own cache
- * line. The core runs with interrupts masked, so a holder is never descheduled by the core itself.
+ * own cache line. The core runs with interrupts masked, so a holder is never descheduled by the core itself.
  *
  * Order, where two are held: vuart before vgic or console. All others are taken alone.
  */

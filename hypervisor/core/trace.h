@@ -33,6 +33,13 @@ struct trace_ring {
 	struct trace_entry entries[TRACE_ENTRIES];
 };
 
+/* When the newest entry was written: the exit in hand. */
+static inline uint64_t trace_last_ticks(const struct trace_ring *ring)
+{
+	const uint64_t last = (ring->next - sizeof(struct trace_entry)) & (sizeof(ring->entries) - 1);
+	return ring->entries[last / sizeof(struct trace_entry)].ticks;
+}
+
 static inline void trace_write(struct trace_ring *ring, enum trace_event event, uint64_t ticks, uint64_t who,
 			       uint64_t a, uint64_t b)
 {

@@ -36,13 +36,32 @@ typedef uint32_t outcome_t;
 #define OUTCOME_ACTION(outcome) ((enum exit_action)((outcome)&0xff))
 #define OUTCOME_CAUSE(outcome) ((outcome) >> 8)
 
+/* The longest stretch without taking an interrupt, or without looking whether there is one to take. */
+static void note_stretch(struct percpu *cpu, uint64_t entered, uint64_t now)
+{
+	const uint64_t since = cpu->polled_at > entered ? cpu->polled_at : entered;
+	if (now - since > cpu->longest_ticks) {
+		cpu->longest_ticks = now - since;
+	}
+}
+
+void trap_note_poll(struct percpu *cpu)
+{
+	if (cpu->current != NULL) { /* not at boot */
+		const uint64_t now = hal_fast_ticks();
+		note_stretch(cpu, trace_last_ticks(&cpu->trace), now);
+		cpu->polled_at = now;
+	}
+}
+
 static inline void account(struct percpu *cpu, struct vcpu *vcpu, unsigned cause, uint64_t entered)
 {
-	const uint64_t spent = hal_fast_ticks() - entered;
+	const uint64_t now = hal_fast_ticks();
+	const uint64_t spent = now - entered;
 	vcpu->exits[cause].count++;
 	vcpu->exits[cause].ticks += spent;
-	if (spent > cpu->longest_ticks) {
-		cpu->longest_ticks = spent;
+	if (__builtin_expect(spent > cpu->longest_ticks, 0)) {
+		note_stretch(cpu, entered, now);
 	}
 }
 
@@ -73,7 +92,7 @@ static void inject_abort(struct vcpu *vcpu)
 	}
 }
 
-static inline void finish(struct vcpu *vcpu, enum exit_action action)
+static void finish(struct vcpu *vcpu, enum exit_action action)
 {
 	switch (action) {
 	case EXIT_ADVANCE:
@@ -275,7 +294,9 @@ struct vcpu *trap_sync(struct vcpu *vcpu)
 		const trap_handler handler = handlers[ESR_EC(esr)];
 		outcome = handler != NULL ? handler(vcpu, esr) : trap_undef(vcpu, esr);
 	}
-	if (OUTCOME_ACTION(outcome) != EXIT_RESUME) {
+	if (OUTCOME_ACTION(outcome) == EXIT_ADVANCE) {
+		vcpu->pc += 4;
+	} else if (OUTCOME_ACTION(outcome) != EXIT_RESUME) {
 		finish(vcpu, OUTCOME_ACTION(outcome));
 	}
 	account(cpu, vcpu, OUTCOME_CAUSE(outcome), entered);

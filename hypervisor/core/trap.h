@@ -2,9 +2,8 @@
 #pragma once
 /*
  * Where every exit from a vCPU ends up. The entry code calls trap_sync, trap_irq, trap_fiq or trap_serror with
- * the vCPU that
- * was running; each returns the one to run next. None of them can reach a stop of the node through anything that
- * a guest does.
+ * the vCPU that was running; each returns the one to run next. None of them can reach a stop of the node through
+ * anything that a guest does.
  */
 #include "core/percpu.h"
 
@@ -14,6 +13,9 @@ struct vcpu *trap_fiq(struct vcpu *vcpu);
 struct vcpu *trap_serror(struct vcpu *vcpu);
 /* Takes every physical interrupt that is pending, on this CPU. */
 void trap_take_interrupts(struct percpu *cpu);
+
+/* Long work has looked for interrupts: the stretch without taking one ends, and the next begins. */
+void trap_note_poll(struct percpu *cpu);
 
 /* A fault of the core itself: registers as the vectors saved them. */
 struct fault_frame {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * One virtual CPU. It belongs to one physical CPU for good (vCPU i of a VM to CPU i modulo their number), and
+ * One virtual CPU. It belongs to one physical CPU for good (vCPU i of VM v to CPU i + v modulo their number), and
  * only that
  * CPU touches it, but for `requests`, which any CPU may set before it kicks.
  *
@@ -72,9 +72,8 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned cpu);
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_unload(struct vcpu *vcpu);
 /* Withdraws a timer interrupt of the loaded vCPU that it has not taken and whose timer no longer asserts it. A
- * guest can move
- * its timer without an exit, so this is done where the difference shows: before it sleeps, when it reads what is
- * pending. */
+ * guest can move its timer without an exit, so this is done where the difference shows: before it sleeps, when it
+ * reads what is pending. */
 void vcpu_resample_timers(struct vcpu *vcpu);
 /* One of the loaded vCPU's timer interrupts is pending or active. */
 bool vcpu_has_timer_in_flight(struct vcpu *vcpu);

@@ -177,6 +177,5 @@ void vgic_sgi_register(struct vgic *gic, unsigned vcpu, uint64_t value, bool is_
  * On the caller's own loaded vCPU it is a no-op. */
 void vgic_kick(struct vgic *gic, unsigned vcpu);
 /* Likewise: vCPU is loaded on another CPU; have that CPU run vgic_flush soon, which answers (used for reads of
- * pending
- * and active state). */
+ * pending and active state). */
 void vgic_request_sync(struct vgic *gic, unsigned vcpu);

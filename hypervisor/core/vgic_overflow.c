@@ -7,8 +7,8 @@
  * only pending, if there is one; NPIE tells when the last of them was taken, and the group maintenance interrupts
  * when the guest's CPU interface begins to let through, or to hold back, the interrupts of a group. (2) Active ones
  * that do not fit are the least urgent, so the guest ends them last; LRENPIE tells that it did, EOIcount how often,
- * and the most urgent of those outside are the ones that ended. A guest that deactivates several of them out of
- * order, by GICV_DIR or ICC_DIR_EL1, finds the wrong one ended.
+ * and the most urgent of those outside are the ones that ended. Deactivation apart from the end, which may be in
+ * any order, comes to the core by name (vcpu_deactivate()).
  *
  * Each maintenance interrupt asked for here has a cause that the next refill removes, so none repeats without the
  * guest doing something in between. Locks: the VM's vgic lock; all runs on the CPU that runs the vCPU.

@@ -3,15 +3,14 @@
  * The life of virtual machines (the diagram is in core/vm.h).
  *
  * A page changes hands in this order: the old owner's map goes, its TLB entries go on every CPU, it is scrubbed,
- * it is
- * cleaned; then the new owner's map is made. Each long operation is a list of phases over the VM's RAM; `phase` and
- * `cursor` say how far it is, so it can stop at any chunk for an interrupt and go on, and a chunk is small enough
- * that
+ * it is cleaned; then the new owner's map is made. Each long operation is a list of phases over the VM's RAM;
+ * `phase` and `cursor` say how far it is, so it can stop at any chunk for an interrupt and go on, and a chunk is
+ * small enough that
  * the interrupt does not wait long.
  *
  * Invariants: (1) RAM is LOADING exactly while the service has it mapped, VM exactly while the guest has. (2) No
- * vCPU is
- * loaded on any CPU in a state other than RUNNING or STOPPING. (3) extents[] never change between create and destroy.
+ * vCPU is loaded on any CPU in a state other than RUNNING or STOPPING. (3) extents[] never change between create
+ * and destroy.
  */
 #include "core/vm.h"
 

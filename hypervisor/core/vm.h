@@ -12,9 +12,8 @@
  *            '---------------------------'
  *
  * CREATING, STARTING and DESTROYING are long: vm_*() does a bounded part and returns HV_AGAIN until done, with a
- * cursor in
- * the VM. STOPPING ends when every vCPU's CPU has taken it off. All calls come from the service's hypercalls,
- * which run on one
+ * cursor in the VM. STOPPING ends when every vCPU's CPU has taken it off. All calls come from the service's
+ * hypercalls, which run on one
  * CPU, but for vm_stop(), which any exit may make. The service itself is a VM that is RUNNING from boot.
  */
 #include <stdatomic.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The service's VM: a copy of its pristine image, read and execute for code, read and write for the rest, and
- * read-only
- * windows onto what the core tells it, the configuration trailer and the boot loader's bundle. Its image is the
- * core's own;
+ * read-only windows onto what the core tells it, the configuration trailer and the boot loader's bundle. Its
+ * image is the core's own;
  * the bundle is nobody's to trust, and is not looked at here.
  */
 #include "abi/image.h"

@@ -3,8 +3,7 @@
  * GICv2 (IHI 0048B; GIC-400): distributor GICD, CPU interface GICC, hypervisor control GICH. GICV goes to the guests.
  *
  * The core is Non-secure, or on a GIC without the Security Extensions: offsets and bits used here mean the same
- * in both
- * views. EOImode is 1, so that ending an interrupt (priority drop) and deactivating it are two steps.
+ * in both views. EOImode is 1, so that ending an interrupt (priority drop) and deactivating it are two steps.
  */
 #include "arch/sysreg.h"
 #include "drivers/gic.h"
@@ -96,8 +95,8 @@ static void enable_spi(unsigned intid)
 
 /*
  * QEMU's model (10.0): when a guest ends an interrupt that is tied to a physical one, the physical one is
- * deactivated but
- * not looked at again, so a level that is still high is not signalled until something else happens in the GIC.
+ * deactivated but not looked at again, so a level that is still high is not signalled until something else
+ * happens in the GIC.
  */
 static bool loses_levels(void)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * 8250-style UARTs: 16550 and the BCM2835's mini UART (BCM2711 ARM Peripherals s2.2). Line settings stay as the
- * firmware
- * made them. The mini UART delivers receive interrupts only with IER bits 3:2 set, which mean line and modem
- * status on
+ * firmware made them. The mini UART delivers receive interrupts only with IER bits 3:2 set, which mean line and
+ * modem status on
  * a 16550: those are cleared by reading LSR and MSR, which get() and init() do.
  */
 #include "arch/sysreg.h"

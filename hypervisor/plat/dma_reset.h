@@ -2,8 +2,7 @@
 #pragma once
 /*
  * Stops every device in the device tree that could write to memory by itself, before the core trusts a page: a
- * boot loader
- * may have left a network card receiving. Devices that are not known here are not touched; README.md lists the
- * known ones.
+ * boot loader may have left a network card receiving. Devices that are not known here are not touched; README.md
+ * lists the known ones.
  */
 void dma_reset(const void *fdt);

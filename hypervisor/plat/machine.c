@@ -25,43 +25,46 @@ static void read_board(const void *fdt, struct machine *machine)
 	}
 }
 
-static void add_reserved(struct machine *machine, uint64_t base, uint64_t bytes)
+static const char too_many_reserved[] = "more than 32 reserved memory ranges";
+
+static bool add_reserved(struct machine *machine, uint64_t base, uint64_t bytes)
 {
-	if (bytes != 0 && machine->reserved_count < MACHINE_RESERVED_MAX) {
-		machine->reserved[machine->reserved_count++] = (struct machine_range){base, bytes};
+	if (bytes == 0) {
+		return true;
 	}
+	if (machine->reserved_count == MACHINE_RESERVED_MAX) {
+		return false;
+	}
+	machine->reserved[machine->reserved_count++] = (struct machine_range){base, bytes};
+	return true;
 }
 
-static const char *read_memory(const void *fdt, struct machine *machine)
+/* A range that is left out would be taken for free memory: too many of them is a reason to stop. */
+static const char *add_memory(const void *fdt, const struct machine_cursor *cursor, struct machine *machine)
 {
-	int node = -1;
-	while ((node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory", 7)) >= 0) {
-		struct machine_range range;
-		for (unsigned i = 0;
-		     machine->bank_count < MACHINE_BANKS_MAX && machine_reg(fdt, node, i, &range);
-		     i++) {
-			if (range.bytes != 0 && machine_is_enabled(fdt, node)) {
-				machine->banks[machine->bank_count++] = range;
-			}
+	struct machine_range range;
+	for (unsigned i = 0; machine_reg_at(fdt, cursor, i, &range); i++) {
+		if (range.bytes == 0) {
+			continue;
 		}
+		if (machine->bank_count == MACHINE_BANKS_MAX) {
+			return "more than 8 memory banks";
+		}
+		machine->banks[machine->bank_count++] = range;
 	}
+	return NULL;
+}
+
+static const char *read_reservations(const void *fdt, struct machine *machine)
+{
 	for (int i = 0; i < fdt_num_mem_rsv(fdt); i++) {
 		uint64_t base = 0;
 		uint64_t bytes = 0;
-		if (fdt_get_mem_rsv(fdt, i, &base, &bytes) == 0) {
-			add_reserved(machine, base, bytes);
+		if (fdt_get_mem_rsv(fdt, i, &base, &bytes) == 0 && !add_reserved(machine, base, bytes)) {
+			return too_many_reserved;
 		}
 	}
-	const int reserved = fdt_path_offset(fdt, "/reserved-memory");
-	fdt_for_each_subnode(node, fdt, reserved)
-	{
-		struct machine_range range;
-		if (reserved >= 0 && machine_is_enabled(fdt, node) &&
-		    machine_reg(fdt, node, 0, &range)) {
-			add_reserved(machine, range.base, range.bytes);
-		}
-	}
-	return machine->bank_count == 0 ? "no memory node" : NULL;
+	return NULL;
 }
 
 static bool read_address(const void *fdt, int node, const char *name, uint64_t *value)
@@ -95,64 +98,37 @@ static bool read_cpu(const void *fdt, int node, struct machine_cpu *cpu)
 	return true;
 }
 
-static const char *read_cpus(const void *fdt, uint64_t boot_mpidr, struct machine *machine)
+static void add_cpu(const void *fdt, int node, struct machine *machine)
 {
-	const int cpus = fdt_path_offset(fdt, "/cpus");
-	int node = 0;
-	machine->cpus[0].mpidr = boot_mpidr & MPIDR_AFFINITY;
-	machine->cpu_count = 1;
-	if (cpus < 0) {
-		return "no /cpus node";
+	struct machine_cpu cpu;
+	if (read_cpu(fdt, node, &cpu) && cpu.mpidr != machine->cpus[0].mpidr && cpu.enable != MACHINE_ENABLE_NONE &&
+	    machine->cpu_count < AETHER_PCPU_MAX) {
+		machine->cpus[machine->cpu_count++] = cpu;
 	}
-	fdt_for_each_subnode(node, fdt, cpus)
-	{
-		struct machine_cpu cpu;
-		if (read_cpu(fdt, node, &cpu) && cpu.mpidr != machine->cpus[0].mpidr &&
-		    cpu.enable != MACHINE_ENABLE_NONE && machine->cpu_count < AETHER_PCPU_MAX) {
-			machine->cpus[machine->cpu_count++] = cpu;
-		}
-	}
-	const int psci = fdt_path_offset(fdt, "/psci");
-	if (psci >= 0) {
-		const char *method = fdt_getprop(fdt, psci, "method", NULL);
-		machine->is_psci_smc = method != NULL && strcmp(method, "smc") == 0;
-		machine->is_psci_hvc = method != NULL && strcmp(method, "hvc") == 0;
-	}
-	return NULL;
 }
 
-static const char *read_gic(const void *fdt, struct machine *machine)
+static void read_psci(const void *fdt, int node, struct machine *machine)
 {
-	static const struct {
-		const char *compatible;
-		unsigned version;
-	} known[] = {{"arm,gic-v3", 3}, {"arm,gic-400", 2}, {"arm,cortex-a15-gic", 2}};
-	for (unsigned i = 0; i < ARRAY_COUNT(known); i++) {
-		const int node = fdt_node_offset_by_compatible(fdt, -1, known[i].compatible);
-		if (node < 0) {
-			continue;
-		}
-		const unsigned needed = known[i].version == 2 ? 4 : 2;
-		for (unsigned k = 0; k < needed; k++) {
-			if (!machine_reg(fdt, node, k, &machine->gic[k])) {
-				return "the interrupt controller lacks its hypervisor interface";
-			}
-		}
-		machine->gic_version = known[i].version;
-		machine->gic_maintenance = machine_interrupt(fdt, node, 0);
-		return machine->gic_maintenance == 0
-			       ? "the interrupt controller has no maintenance interrupt"
-			       : NULL;
-	}
-	return "no GICv2 or GICv3";
+	const char *method = fdt_getprop(fdt, node, "method", NULL);
+	machine->is_psci_smc = method != NULL && strcmp(method, "smc") == 0;
 }
 
-static const char *read_timer(const void *fdt, struct machine *machine)
+static const char *read_gic(const void *fdt, const struct machine_cursor *cursor, unsigned version,
+			    struct machine *machine)
 {
-	const int node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv8-timer");
-	if (node < 0) {
-		return "no Armv8 timer";
+	const unsigned needed = version == 2 ? 4 : 2;
+	for (unsigned k = 0; k < needed; k++) {
+		if (!machine_reg_at(fdt, cursor, k, &machine->gic[k])) {
+			return "the interrupt controller lacks its hypervisor interface";
+		}
 	}
+	machine->gic_version = version;
+	machine->gic_maintenance = machine_interrupt(fdt, cursor->node, 0);
+	return machine->gic_maintenance == 0 ? "the interrupt controller has no maintenance interrupt" : NULL;
+}
+
+static const char *read_timer(const void *fdt, int node, struct machine *machine)
+{
 	for (unsigned i = 0; i < 4; i++) {
 		machine->timer_intid[i] = machine_interrupt(fdt, node, i);
 		if (i > 0 && machine->timer_intid[i] == 0) {
@@ -194,12 +170,17 @@ static bool use_uart(const void *fdt, int node, struct machine *machine)
 	return true;
 }
 
+/* Where things are that the pass over the tree only remembers. */
+struct found {
+	int chosen, cpus, reserved; /* nodes below the root, -1: none */
+	int pl011;		    /* the first one that is enabled */
+};
+
 /* /chosen/stdout-path ("path:options" or "alias:options"), else the first enabled PL011, else none. */
-static void read_console(const void *fdt, struct machine *machine)
+static void read_console(const void *fdt, const struct found *found, struct machine *machine)
 {
 	int length = 0;
-	const int chosen = fdt_path_offset(fdt, "/chosen");
-	const char *path = chosen < 0 ? NULL : fdt_getprop(fdt, chosen, "stdout-path", &length);
+	const char *path = found->chosen < 0 ? NULL : fdt_getprop(fdt, found->chosen, "stdout-path", &length);
 	if (path != NULL && length > 1) {
 		const char *end = memchr(path, ':', (size_t)length);
 		const int bytes = end != NULL ? (int)(end - path) : length - 1;
@@ -207,22 +188,13 @@ static void read_console(const void *fdt, struct machine *machine)
 			return;
 		}
 	}
-	int node = -1;
-	while ((node = fdt_node_offset_by_compatible(fdt, node, "arm,pl011")) >= 0) {
-		if (use_uart(fdt, node, machine)) {
-			return;
-		}
-	}
+	(void)use_uart(fdt, found->pl011, machine);
 }
 
-static void read_chosen(const void *fdt, struct machine *machine)
+static void read_chosen(const void *fdt, int chosen, struct machine *machine)
 {
-	const int chosen = fdt_path_offset(fdt, "/chosen");
 	uint64_t start = 0;
 	uint64_t end = 0;
-	if (chosen < 0) {
-		return;
-	}
 	if (read_address(fdt, chosen, "linux,initrd-start", &start) &&
 	    read_address(fdt, chosen, "linux,initrd-end", &end) && end > start) {
 		machine->initrd = (struct machine_range){start, end - start};
@@ -230,18 +202,82 @@ static void read_chosen(const void *fdt, struct machine *machine)
 	int length = 0;
 	const void *seed = fdt_getprop(fdt, chosen, "rng-seed", &length);
 	if (seed != NULL && length > 0) {
-		machine->seed_bytes = (unsigned)length < sizeof(machine->seed)
-					      ? (unsigned)length
-					      : sizeof(machine->seed);
+		const unsigned most = sizeof(machine->seed);
+		machine->seed_bytes = (unsigned)length < most ? (unsigned)length : most;
 		memcpy(machine->seed, seed, machine->seed_bytes);
 	}
 }
 
+static const char *read_compatible(const void *fdt, const struct machine_cursor *cursor, struct found *found,
+				   struct machine *machine)
+{
+	int length = 0;
+	const char *compatible = fdt_getprop(fdt, cursor->node, "compatible", &length);
+	if (compatible == NULL || !machine_is_enabled(fdt, cursor->node)) {
+		return NULL;
+	}
+	if (fdt_stringlist_contains(compatible, length, "arm,pl011")) {
+		found->pl011 = found->pl011 < 0 ? cursor->node : found->pl011;
+	} else if (fdt_stringlist_contains(compatible, length, "arm,gic-v3")) {
+		return read_gic(fdt, cursor, 3, machine);
+	} else if (fdt_stringlist_contains(compatible, length, "arm,gic-400") ||
+		   fdt_stringlist_contains(compatible, length, "arm,cortex-a15-gic")) {
+		return read_gic(fdt, cursor, 2, machine);
+	} else if (fdt_stringlist_contains(compatible, length, "arm,armv8-timer")) {
+		return read_timer(fdt, cursor->node, machine);
+	} else if (fdt_stringlist_contains(compatible, length, "brcm,bcm2835-pm-wdt")) {
+		(void)machine_reg_at(fdt, cursor, 0, &machine->power);
+	}
+	return NULL;
+}
+
+/* A node that matters by its place: below the root, a CPU, a reservation. */
+static const char *read_place(const void *fdt, const struct machine_cursor *cursor, struct found *found,
+			      struct machine *machine)
+{
+	const int parent = cursor->depth > 1 ? cursor->path[cursor->depth - 1] : -1;
+	const char *name = fdt_get_name(fdt, cursor->node, NULL);
+	struct machine_range range;
+	if (cursor->depth == 1 && name != NULL) {
+		const char *type = fdt_getprop(fdt, cursor->node, "device_type", NULL);
+		if (type != NULL && strcmp(type, "memory") == 0 && machine_is_enabled(fdt, cursor->node)) {
+			return add_memory(fdt, cursor, machine);
+		}
+		found->chosen = strcmp(name, "chosen") == 0 ? cursor->node : found->chosen;
+		found->cpus = strcmp(name, "cpus") == 0 ? cursor->node : found->cpus;
+		found->reserved = strcmp(name, "reserved-memory") == 0 ? cursor->node : found->reserved;
+		if (strcmp(name, "psci") == 0) {
+			read_psci(fdt, cursor->node, machine);
+		}
+	} else if (cursor->depth == 2 && parent == found->cpus) {
+		add_cpu(fdt, cursor->node, machine);
+	} else if (cursor->depth == 2 && parent == found->reserved && machine_is_enabled(fdt, cursor->node) &&
+		   machine_reg_at(fdt, cursor, 0, &range) && !add_reserved(machine, range.base, range.bytes)) {
+		return too_many_reserved;
+	}
+	return NULL;
+}
+
+static const char *what_lacks(const struct found *found, const struct machine *machine)
+{
+	if (machine->bank_count == 0) {
+		return "no memory node";
+	}
+	if (found->cpus < 0) {
+		return "no /cpus node";
+	}
+	if (machine->gic_version == 0) {
+		return "no GICv2 or GICv3";
+	}
+	return machine->timer_intid[3] == 0 ? "no Armv8 timer" : NULL;
+}
+
 const char *machine_read(const void *fdt, uint64_t boot_mpidr, struct machine *machine)
 {
+	struct machine_cursor cursor = MACHINE_CURSOR_START;
+	struct found found = {-1, -1, -1, -1};
 	memset(machine, 0, sizeof(*machine));
-	/* libfdt reads words at that offset without looking whether it is aligned. */
-	if (fdt_check_header(fdt) != 0 || fdt_off_dt_struct(fdt) % 4 != 0) {
+	if (fdt_check_header(fdt) != 0) {
 		return "no device tree";
 	}
 	if (fdt_totalsize(fdt) > MACHINE_FDT_MAX_BYTES) {
@@ -251,16 +287,19 @@ const char *machine_read(const void *fdt, uint64_t boot_mpidr, struct machine *m
 	if (!is_aligned(fdt_off_dt_struct(fdt), 4) || !is_aligned(fdt_off_mem_rsvmap(fdt), 8)) {
 		return "the device tree is not aligned";
 	}
+	machine->cpus[0].mpidr = boot_mpidr & MPIDR_AFFINITY;
+	machine->cpu_count = 1;
 	read_board(fdt, machine);
-	read_console(fdt, machine); /* first, so that the rest can be complained about */
-	read_chosen(fdt, machine);
-	const char *problem = read_memory(fdt, machine);
-	problem = problem != NULL ? problem : read_cpus(fdt, boot_mpidr, machine);
-	problem = problem != NULL ? problem : read_gic(fdt, machine);
-	problem = problem != NULL ? problem : read_timer(fdt, machine);
-	const int power = fdt_node_offset_by_compatible(fdt, -1, "brcm,bcm2835-pm-wdt");
-	if (power < 0 || !machine_reg(fdt, power, 0, &machine->power)) {
-		machine->power.bytes = 0;
+	const char *problem = read_reservations(fdt, machine);
+	while (machine_walk(fdt, &cursor)) {
+		const char *of_place = read_place(fdt, &cursor, &found, machine);
+		const char *of_device = read_compatible(fdt, &cursor, &found, machine);
+		problem = problem != NULL ? problem : of_place;
+		problem = problem != NULL ? problem : of_device;
 	}
-	return problem;
+	read_console(fdt, &found, machine); /* also where something lacks, so that it can be said */
+	if (found.chosen >= 0) {
+		read_chosen(fdt, found.chosen, machine);
+	}
+	return problem != NULL ? problem : what_lacks(&found, machine);
 }

@@ -2,8 +2,7 @@
 #pragma once
 /*
  * What the firmware's device tree says about the machine: read once, bounded, copied out. The tree is trusted as
- * far as the
- * firmware is; a tree that is malformed or lacks what the core needs gives a reason in words.
+ * far as the firmware is; a tree that is malformed or lacks what the core needs gives a reason in words.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +38,7 @@ struct machine {
 
 	struct machine_cpu cpus[AETHER_PCPU_MAX]; /* the boot CPU first */
 	unsigned cpu_count;
-	bool is_psci_smc, is_psci_hvc;
+	bool is_psci_smc; /* by HVC there is nobody to call: at EL2 that comes back here */
 
 	unsigned gic_version;
 	struct machine_range gic[4]; /* v2: GICD, GICC, GICH, GICV; v3: GICD, GICR */
@@ -60,8 +59,7 @@ struct machine {
 const char *machine_read(const void *fdt, uint64_t boot_mpidr, struct machine *machine);
 
 /* One pass over all nodes, parents before children, knowing each one's ancestors: libfdt would look for a parent
- * from the
- * root each time. False after the last. */
+ * from the root each time. False after the last. */
 #define MACHINE_DEPTH_MAX 8u
 struct machine_cursor {
 	int node;

@@ -204,6 +204,7 @@ void node_destroy(struct vm *vm)
 void node_rest(void)
 {
 	struct vcpu *service = node_service();
+	fake_set_unload_deadline(FAKE_NEVER); /* it has no timer to wake it */
 	do { /* events that are due come first */
 		while (node_schedule(0) != service) {
 			percpu[0].current->state = VCPU_RUNNABLE; /* gives way */

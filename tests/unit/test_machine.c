@@ -109,7 +109,6 @@ static void check_virt(unsigned gic_version, unsigned cpu_count)
 				 i == 0 ? MACHINE_ENABLE_NONE : MACHINE_ENABLE_PSCI);
 	}
 	assert_true(machine.is_psci_smc);
-	assert_false(machine.is_psci_hvc);
 	assert_int_equal(machine.gic_version, gic_version);
 	assert_range(&machine.gic[0], 0x8000000, 0x10000);
 	if (gic_version == 2) {
