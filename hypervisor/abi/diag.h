@@ -19,6 +19,22 @@ enum aether_stop_reason {
 #undef X
 };
 
+/* Why the core started a new instance of the service. X(number, symbol, words) */
+#define AETHER_SERVICE_FAILURES(X)                                                                 \
+	X(0, NONE, "has not failed")                                                               \
+	X(1, ABORT, "reached for memory that is not its own")                                      \
+	X(2, FAULT, "took an exception or gave up")                                                \
+	X(3, SILENT, "did not report in time")                                                     \
+	X(4, UPDATE, "was replaced by a newer image")                                              \
+	X(5, CHAOS, "was ended by a test")                                                         \
+	X(6, TRAP, "did what a service may not")
+
+enum aether_service_failure {
+#define X(number, symbol, words) AETHER_SERVICE_##symbol = number,
+	AETHER_SERVICE_FAILURES(X)
+#undef X
+};
+
 /* Causes of an exit, counted per VM with the time spent. X(number, symbol, name) */
 #define AETHER_EXIT_CAUSES(X)                                                                      \
 	X(0, IRQ, "irq")                                                                           \

@@ -59,6 +59,7 @@ struct aether_service_header {
 	uint64_t file_bytes;
 	uint64_t total_bytes;
 	uint64_t stack_top_offset;
-	uint64_t reserved[2];
+	uint64_t chaos_offset; /* where a test makes it misbehave (abi/chaos.h): x0 is the kind; 0: nowhere */
+	uint64_t reserved;
 };
 static_assert(sizeof(struct aether_service_header) == 64, "fixed layout");

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct hvcall_vm_event {
-	uint32_t kind; /* enum aether_event */
+	uint32_t kind; /* AETHER_EVENT_* */
 	uint32_t vm;
 	uint32_t reason; /* enum aether_stop_reason */
 };
