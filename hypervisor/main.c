@@ -18,6 +18,7 @@
 #include "core/smccc.h"
 #include "core/sysreg.h"
 #include "drivers/gic.h"
+#include "drivers/nic.h"
 #include "drivers/uart.h"
 #include "lib/bits.h"
 #include "lib/string.h"
@@ -42,6 +43,8 @@ static struct machine machine;
 static uintptr_t power_registers;
 static pa_t pool;
 static uint64_t pool_bytes;
+static struct dma_network_card network_card;
+static uint64_t boot_ticks[8]; /* enum aether_boot_stage */
 
 extern const char _image_start[], _image_end[], _trailer[], cpu_stacks[], service_blob[],
 	service_blob_end[];
@@ -284,6 +287,33 @@ static unsigned start_cpus(void)
 	return online;
 }
 
+static void take_network_card(void)
+{
+	if (network_card.virtio_base == 0) {
+		return;
+	}
+	const char *problem =
+		network_card.intid == 0 ? "it has no interrupt" : nic_virtio_probe(network_card.virtio_base);
+	if (problem != NULL) {
+		console_printf("aether: no use of the network card: %s\n", problem);
+		return;
+	}
+	gic_set_nic(network_card.intid);
+}
+
+/* Names this boot: random, or where there is no entropy at least not the same each time. */
+static uint64_t make_boot_id(void)
+{
+	uint64_t id = 0;
+	if (!hal_entropy(&id, sizeof(id))) {
+		id = hal_ticks();
+		for (unsigned i = 0; i < machine.seed_bytes; i++) {
+			id = id * 0x100000001b3 ^ machine.seed[i];
+		}
+	}
+	return id != 0 ? id : 1;
+}
+
 static pa_t make_bootinfo(uint64_t entry_ticks, unsigned cpu_count)
 {
 	pa_t page;
@@ -303,6 +333,10 @@ static pa_t make_bootinfo(uint64_t entry_ticks, unsigned cpu_count)
 	info->core_ticks = hal_ticks();
 	info->core_bytes = pool_bytes + (uint64_t)(_image_end - _image_start);
 	info->instance = 1;
+	info->nic_kind = hal_nic_kind();
+	info->nic_header_bytes = hal_nic_header_bytes();
+	info->boot_id = make_boot_id();
+	memcpy(info->boot_ticks, boot_ticks, sizeof(info->boot_ticks));
 	memcpy(info->board, machine.board, sizeof(info->board));
 	info->board[sizeof(info->board) - 1] = '\0';
 	if (hal_entropy(info->entropy, sizeof(info->entropy))) {
@@ -348,8 +382,10 @@ _Noreturn __attribute__((no_stack_protector)) void boot_main(uint64_t fdt_pa, ui
 	if (problem != NULL) {
 		give_up(problem);
 	}
-	dma_reset(mmu_window_open(PA(fdt_pa)));
+	boot_ticks[AETHER_BOOT_MACHINE] = hal_ticks();
+	dma_reset(mmu_window_open(PA(fdt_pa)), &network_card);
 	mmu_window_close();
+	boot_ticks[AETHER_BOOT_DMA] = hal_ticks();
 	if (machine.power.bytes != 0) {
 		power_registers = mmu_map_device(PA(machine.power.base), machine.power.bytes);
 	}
@@ -357,6 +393,7 @@ _Noreturn __attribute__((no_stack_protector)) void boot_main(uint64_t fdt_pa, ui
 	if (problem != NULL) {
 		give_up(problem);
 	}
+	boot_ticks[AETHER_BOOT_MEMORY] = hal_ticks();
 	seed_stack_guard();
 	sysreg_init(machine.gic_version);
 	vcpu_state_init();
@@ -364,10 +401,14 @@ _Noreturn __attribute__((no_stack_protector)) void boot_main(uint64_t fdt_pa, ui
 	smccc_init();
 	start_interrupts();
 	const unsigned cpu_count = start_cpus();
+	boot_ticks[AETHER_BOOT_CPUS] = hal_ticks();
 	console_printf("aether: core " AETHER_VERSION " at EL2: %s, %u cpu%s, gicv%u, %lu MiB\n",
 		       machine.board, cpu_count, cpu_count == 1 ? "" : "s", machine.gic_version,
 		       ram_bytes() >> 20);
 	vm_module_init(machine.gic_version, hal_vgic_lr_count(), cpu_count);
+	take_network_card();
+	boot_ticks[AETHER_BOOT_ENTRY] = entry_ticks;
+	boot_ticks[AETHER_BOOT_SERVICE] = hal_ticks();
 	problem = make_service(make_bootinfo(entry_ticks, cpu_count));
 	if (problem != NULL) {
 		give_up(problem);

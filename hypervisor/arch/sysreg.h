@@ -22,6 +22,7 @@ static inline void isb(void)
 }
 
 #define dsb(domain) __asm__ volatile("dsb " #domain ::: "memory")
+#define dmb(domain) __asm__ volatile("dmb " #domain ::: "memory")
 #define tlbi_address(operation, value)                                                             \
 	__asm__ volatile("tlbi " #operation ", %0" ::"r"(value) : "memory")
 #define tlbi(operation) __asm__ volatile("tlbi " #operation ::: "memory")

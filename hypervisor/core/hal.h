@@ -119,6 +119,7 @@ enum hal_irq {
 	HAL_IRQ_PTIMER,
 	HAL_IRQ_MAINTENANCE,
 	HAL_IRQ_CONSOLE,
+	HAL_IRQ_NIC,
 	HAL_IRQ_OTHER
 };
 /* Acknowledges the most urgent one and drops its priority; *pintid is its number. All but the guest's timers are also
@@ -135,6 +136,28 @@ bool hal_console_put(uint8_t byte); /* false: its FIFO is full */
 int hal_console_get(void); /* -1: nothing there */
 void hal_console_tx_interrupt(bool is_enabled);
 void hal_console_rx_interrupt(bool is_enabled);
+
+/* --- the network card that the service has (core/nic.h, abi/nic.h); queue 0 receives, 1 transmits --- */
+struct hal_nic_memory {
+	pa_t driver_ring[2]; /* pool pages that the card only reads */
+	pa_t device_ring[2]; /* pool pages that it writes */
+	pa_t buffers; /* AETHER_NIC_BUFFERS of AETHER_NIC_BUFFER_BYTES */
+};
+unsigned hal_nic_kind(void); /* enum aether_nic_kind */
+unsigned hal_nic_header_bytes(void);
+/* Reset, each descriptor aimed at its buffer, nothing posted; false: the card will not have it, and is reset. */
+bool hal_nic_start(const struct hal_nic_memory *memory);
+/* Reset: it touches memory no more. */
+void hal_nic_stop(void);
+/* Gives buffer `index` of the queue to the card; seen by it after hal_nic_publish(), looked for after a notification. */
+void hal_nic_post(unsigned queue, unsigned index, uint32_t bytes);
+void hal_nic_publish(void);
+void hal_nic_notify(unsigned queue);
+/* A register or configuration field of 1 or 4 bytes, 0 for what is not to be read so. */
+uint32_t hal_nic_read(uint32_t offset, unsigned bytes);
+void hal_nic_interrupt_acknowledge(void);
+/* Its interrupt at the interrupt controller. */
+void hal_nic_interrupt_enable(bool is_enabled);
 
 /* --- the node --- */
 _Noreturn void hal_node_off(bool is_reset);

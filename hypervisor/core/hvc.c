@@ -9,6 +9,7 @@
 #include "abi/hvc.h"
 #include "core/console.h"
 #include "core/hal.h"
+#include "core/nic.h"
 #include "core/percpu.h"
 
 static struct vm *creating; /* a VM_CREATE that goes on */
@@ -98,17 +99,32 @@ static enum exit_action call_vm(struct vcpu *vcpu, uint64_t call)
 	}
 }
 
+/*
+ * Run again after each wake: what it waits for may have been told already, or the deadline has come. The service is
+ * never asleep so long that it could not say in time that it lives.
+ */
 static enum exit_action call_event_wait(struct vcpu *vcpu)
 {
+	const uint64_t now = hal_ticks();
+	if (vcpu->wait_until == 0) {
+		const uint64_t longest = now + hal_ticks_per_second() * AETHER_ALIVE_MS / 2 / 1000;
+		vcpu->wait_until = vcpu->x[1] < longest ? vcpu->x[1] : longest;
+	}
+	const bool is_nic_due = nic_take_event();
 	const struct vm *vm = vm_take_event();
-	if (vm == NULL) {
+	if (!is_nic_due && vm == NULL && now < vcpu->wait_until) {
+		nic_listen();
 		vcpu->is_event_waiter = true;
-		vcpu->pc -= 4; /* awake again, it asks again */
+		vcpu->pc -= 4;
 		return EXIT_BLOCK;
 	}
-	vcpu->x[1] = AETHER_EVENT_VM_STOPPED;
-	vcpu->x[2] = vm->id;
-	vcpu->x[3] = atomic_load(&vm->stop_reason);
+	vcpu->wait_until = 0;
+	vcpu->x[1] = is_nic_due ? AETHER_EVENT_NIC : 0;
+	if (vm != NULL) {
+		vcpu->x[1] |= AETHER_EVENT_VM_STOPPED;
+		vcpu->x[2] = vm->id;
+		vcpu->x[3] = atomic_load(&vm->stop_reason);
+	}
 	return answer(vcpu, HV_OK);
 }
 
@@ -197,6 +213,8 @@ enum exit_action hvc_call(struct vcpu *vcpu)
 		return call_counter(vcpu);
 	case AETHER_HVC_NODE_OFF:
 		return call_node_off(vcpu);
+	case AETHER_HVC_NIC_POST:
+		return answer(vcpu, nic_post(vcpu->x[1], &vcpu->x[2]));
 	default:
 		vcpu->x[0] = (uint64_t)AETHER_ENOSYS;
 		return EXIT_RESUME;

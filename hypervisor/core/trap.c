@@ -16,6 +16,7 @@
 #include "core/esr.h"
 #include "core/hal.h"
 #include "core/hvc.h"
+#include "core/nic.h"
 #include "core/sched.h"
 #include "core/smccc.h"
 #include "core/sysreg.h"
@@ -216,7 +217,9 @@ static outcome_t access_uart(struct vcpu *vcpu, uint64_t offset, unsigned bytes,
 static inline outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned bytes, bool is_write)
 {
 	if (vcpu->is_service) {
-		return OUTCOME(EXIT_INJECT_ABORT, ABORT);
+		return ipa - AETHER_IPA_NIC < PAGE_BYTES
+			       ? OUTCOME(nic_window_access(ipa - AETHER_IPA_NIC, bytes, is_write, &vcpu->mmio_value), OTHER)
+			       : OUTCOME(EXIT_INJECT_ABORT, ABORT);
 	}
 	if (ipa - AETHER_GUEST_GICD_BASE < 0x10000) {
 		return access_dist(vcpu, ipa - AETHER_GUEST_GICD_BASE, bytes, is_write);
@@ -353,6 +356,9 @@ void trap_take_interrupts(struct percpu *cpu)
 			break;
 		case HAL_IRQ_CONSOLE:
 			console_interrupt();
+			break;
+		case HAL_IRQ_NIC:
+			nic_interrupt();
 			break;
 		case HAL_IRQ_OTHER:
 			break;

@@ -28,6 +28,7 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned cpu)
 	vcpu->host_sp = percpu[cpu].stack_top;
 	vcpu->wake_deadline = UINT64_MAX;
 	vcpu->is_event_waiter = false;
+	vcpu->wait_until = 0;
 	vcpu->is_cache_watched = false;
 	vcpu->is_flush_due = false;
 	vcpu->flush_cursor = 0;
@@ -67,7 +68,8 @@ void vcpu_load(struct vcpu *vcpu)
 void vcpu_unload(struct vcpu *vcpu)
 {
 	struct vgic *gic = &vcpu->vm->gic;
-	vcpu->wake_deadline = hal_vcpu_unload(vcpu);
+	const uint64_t timer = hal_vcpu_unload(vcpu);
+	vcpu->wake_deadline = vcpu->wait_until != 0 && vcpu->wait_until < timer ? vcpu->wait_until : timer;
 	vgic_unload(gic, vcpu->index);
 	for (unsigned i = 0; i < ARRAY_COUNT(timer_intids); i++) {
 		if (!hal_vcpu_timer_asserts(vcpu, timer_intids[i])) {

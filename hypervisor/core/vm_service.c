@@ -8,6 +8,7 @@
 #include "abi/image.h"
 #include "core/check.h"
 #include "core/hal.h"
+#include "core/nic.h"
 #include "core/sched.h"
 #include "core/vm.h"
 #include "lib/bits.h"
@@ -86,6 +87,10 @@ enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t b
 				      maps[i].attributes);
 		}
 	}
+	if (err != HV_OK) {
+		return err;
+	}
+	err = nic_init(&vm->stage2);
 	if (err != HV_OK) {
 		return err;
 	}

@@ -27,6 +27,7 @@ struct gic_ops {
 	void (*init_dist)(const struct gic_config *config);
 	bool (*init_cpu)(const struct gic_config *config, unsigned cpu);
 	void (*enable_spi)(unsigned intid);
+	void (*disable_spi)(unsigned intid);
 	bool (*loses_levels)(void); /* hal_irq_needs_backstop() */
 	uint32_t (*acknowledge)(void); /* GIC_SPURIOUS or more: nothing; else the whole IAR */
 	void (*drop_priority)(uint32_t iar);
@@ -51,3 +52,5 @@ void gic_init(const struct gic_config *config);
 /* This CPU's interface and PPIs; false: it has no redistributor. Each CPU. */
 bool gic_init_cpu(unsigned cpu);
 void gic_enable_console(unsigned intid);
+/* The network card's interrupt: hal_nic_interrupt_enable() turns it on. */
+void gic_set_nic(unsigned intid);

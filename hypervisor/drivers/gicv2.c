@@ -93,6 +93,11 @@ static void enable_spi(unsigned intid)
 	mmio_write32(gicd + GICD_ISENABLER + intid / 32 * 4, (uint32_t)BIT(intid % 32));
 }
 
+static void disable_spi(unsigned intid)
+{
+	mmio_write32(gicd + GICD_ICENABLER + intid / 32 * 4, (uint32_t)BIT(intid % 32));
+}
+
 /*
  * QEMU's model (10.0): when a guest ends an interrupt that is tied to a physical one, the physical one is
  * deactivated but not looked at again, so a level that is still high is not signalled until something else
@@ -212,6 +217,7 @@ const struct gic_ops gicv2_ops = {
 	.init_dist = init_dist,
 	.init_cpu = init_cpu,
 	.enable_spi = enable_spi,
+	.disable_spi = disable_spi,
 	.loses_levels = loses_levels,
 	.acknowledge = acknowledge,
 	.drop_priority = drop_priority,

@@ -147,6 +147,11 @@ static void enable_spi(unsigned intid)
 	mmio_write32(gicd + GICD_ISENABLER + intid / 32 * 4, (uint32_t)BIT(intid % 32));
 }
 
+static void disable_spi(unsigned intid)
+{
+	mmio_write32(gicd + GICD_ICENABLER + intid / 32 * 4, (uint32_t)BIT(intid % 32));
+}
+
 static bool loses_levels(void)
 {
 	return false;
@@ -299,6 +304,7 @@ const struct gic_ops gicv3_ops = {
 	.init_dist = init_dist,
 	.init_cpu = init_cpu,
 	.enable_spi = enable_spi,
+	.disable_spi = disable_spi,
 	.loses_levels = loses_levels,
 	.acknowledge = acknowledge,
 	.drop_priority = drop_priority,

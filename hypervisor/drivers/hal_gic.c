@@ -6,6 +6,7 @@
 static struct gic_config gic;
 static const struct gic_ops *ops;
 static uint32_t console_intid;
+static uint32_t nic_intid;
 static bool needs_backstop;
 
 void gic_init(const struct gic_config *config)
@@ -25,6 +26,18 @@ void gic_enable_console(unsigned intid)
 {
 	console_intid = intid;
 	ops->enable_spi(intid);
+}
+
+void gic_set_nic(unsigned intid)
+{
+	nic_intid = intid;
+}
+
+void hal_nic_interrupt_enable(bool is_enabled)
+{
+	if (nic_intid != 0) {
+		(is_enabled ? ops->enable_spi : ops->disable_spi)(nic_intid);
+	}
 }
 
 enum hal_irq hal_irq_take(unsigned *pintid)
@@ -52,7 +65,10 @@ enum hal_irq hal_irq_take(unsigned *pintid)
 	if (intid == gic.maintenance) {
 		return HAL_IRQ_MAINTENANCE;
 	}
-	return intid == console_intid ? HAL_IRQ_CONSOLE : HAL_IRQ_OTHER;
+	if (intid == console_intid) {
+		return HAL_IRQ_CONSOLE;
+	}
+	return intid == nic_intid ? HAL_IRQ_NIC : HAL_IRQ_OTHER;
 }
 
 bool hal_irq_needs_backstop(void)

@@ -61,6 +61,12 @@ static void reset_brcm_pcie(uintptr_t base)
 	mmio_write32(base + 0x9210, mmio_read32(base + 0x9210) | 3);
 }
 
+/* virtio 1.2 s5: DeviceID 1 is a network card. */
+static bool is_virtio_network(uintptr_t base)
+{
+	return mmio_read32(base) == 0x74726976 && mmio_read32(base + 0x008) == 1;
+}
+
 static const struct {
 	const char *compatible;
 	void (*reset)(uintptr_t base);
@@ -85,7 +91,8 @@ static void stop_pci_bus_masters(pa_t ecam, uint64_t bytes)
 	}
 }
 
-static void reset_node(const void *fdt, const struct machine_cursor *cursor, const char *compatible, int length)
+static void reset_node(const void *fdt, const struct machine_cursor *cursor, const char *compatible, int length,
+		       struct dma_network_card *card)
 {
 	struct machine_range range;
 	for (unsigned i = 0; i < ARRAY_COUNT(devices); i++) {
@@ -97,6 +104,11 @@ static void reset_node(const void *fdt, const struct machine_cursor *cursor, con
 		if (base != 0) {
 			devices[i].reset(base);
 		}
+		if (base != 0 && devices[i].reset == reset_virtio_mmio && card->virtio_base == 0 &&
+		    is_virtio_network(base)) {
+			card->virtio_base = base;
+			card->intid = machine_interrupt(fdt, cursor->node, 0);
+		}
 		return;
 	}
 	if (fdt_stringlist_contains(compatible, length, "pci-host-ecam-generic") &&
@@ -105,14 +117,15 @@ static void reset_node(const void *fdt, const struct machine_cursor *cursor, con
 	}
 }
 
-void dma_reset(const void *fdt)
+void dma_reset(const void *fdt, struct dma_network_card *card)
 {
+	*card = (struct dma_network_card){0};
 	struct machine_cursor cursor = MACHINE_CURSOR_START;
 	while (machine_walk(fdt, &cursor)) {
 		int length = 0;
 		const char *compatible = fdt_getprop(fdt, cursor.node, "compatible", &length);
 		if (compatible != NULL && machine_is_enabled(fdt, cursor.node)) {
-			reset_node(fdt, &cursor, compatible, length);
+			reset_node(fdt, &cursor, compatible, length, card);
 		}
 	}
 }

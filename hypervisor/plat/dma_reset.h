@@ -5,4 +5,12 @@
  * boot loader may have left a network card receiving. Devices that are not known here are not touched; README.md
  * lists the known ones.
  */
-void dma_reset(const void *fdt);
+#include <stdint.h>
+
+/* The first network card that was reset, for the service. */
+struct dma_network_card {
+	uintptr_t virtio_base; /* a virtio transport, as mapped; 0: none */
+	uint32_t intid;
+};
+
+void dma_reset(const void *fdt, struct dma_network_card *card);

@@ -83,9 +83,13 @@ int64_t hvcall_vm_info(uint32_t vm, struct hvcall_vm_state *state)
 
 int64_t hvcall_event_wait(struct hvcall_vm_event *event)
 {
-	struct hvcall_registers r = {.x = {0}};
-	const int64_t status = hvcall(AETHER_HVC_EVENT_WAIT, &r);
+	struct hvcall_registers r;
+	int64_t status;
 
+	do {
+		r = (struct hvcall_registers){.x = {0, UINT64_MAX}};
+		status = hvcall(AETHER_HVC_EVENT_WAIT, &r);
+	} while (status == 0 && (r.x[1] & AETHER_EVENT_VM_STOPPED) == 0);
 	if (status == 0) {
 		event->kind = (uint32_t)r.x[1];
 		event->vm = (uint32_t)r.x[2];

@@ -58,6 +58,7 @@ void fake_reset(void)
 	fake_gic_reset();
 	fake_tables_reset();
 	fake_vcpu_reset();
+	fake_nic_reset();
 }
 
 /* --- log --- */

@@ -139,6 +139,22 @@ void fake_console_input(const char *text);
 /* hal_node_off() ends the test unless assert_check_fails() expects it; then check_fake.text is
  * "hal_node_off". */
 
+/* --- the network card: none after fake_reset --- */
+
+#define FAKE_NIC_POST_MAX 1024u
+struct fake_nic {
+	bool is_there, is_refusing; /* set by the test, before node_start() */
+	bool is_started, is_interrupt_enabled;
+	struct hal_nic_memory memory;
+	struct {
+		unsigned queue, index;
+		uint32_t bytes;
+	} posts[FAKE_NIC_POST_MAX]; /* since it was started */
+	size_t post_count, published;
+	unsigned notified[2], acknowledged;
+};
+extern struct fake_nic fake_nic;
+
 /* --- randomness and firmware --- */
 
 void fake_set_entropy(bool is_available, uint64_t seed); /* reset: not available */

@@ -21,7 +21,7 @@ $(call host_test,test_sysreg,tests/unit/test_sysreg.c hypervisor/core/sysreg.c)
 $(call host_test,test_vuart,tests/unit/test_vuart.c hypervisor/core/vuart.c)
 
 # The core as a whole on the fake machine (small_node.h).
-core_c := $(addprefix hypervisor/core/,console.c hvc.c psci.c sched.c smccc.c sysreg.c trap.c vcpu.c vgic.c vgic_lr.c \
+core_c := $(addprefix hypervisor/core/,console.c hvc.c nic.c psci.c sched.c smccc.c sysreg.c trap.c vcpu.c vgic.c vgic_lr.c \
 	vgic_overflow.c vgic_mmio.c vgic_mmio_v2.c vgic_mmio_v3.c vm.c vm_service.c vuart.c pgtable.c) $(pages_c) hypervisor/lib/fmt.c
 small_node := tests/unit/small_node.c $(core_c) $(fake)
 
@@ -40,4 +40,5 @@ $(call host_test,test_machine,tests/unit/test_machine.c tests/model/random.c hyp
 	hypervisor/plat/fdt_walk.c $(libfdt_rw))
 $(O)/tests/test_machine: | $(third_rpi)
 $(call host_test,test_console,tests/unit/test_console.c $(small_node))
+$(call host_test,test_nic,tests/unit/test_nic.c $(small_node))
 $(call host_test,test_hvc,tests/unit/test_hvc.c tests/model/random.c $(small_node))

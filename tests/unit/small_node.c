@@ -48,6 +48,8 @@ void vcpu_grant_pmu(struct vcpu *vcpu)
 	(void)vcpu;
 }
 
+bool node_has_card, node_has_broken_card;
+
 static void start_memory(void)
 {
 	node.table = malloc(PAGES_TABLE_BYTES(node.ram_bytes));
@@ -81,6 +83,8 @@ void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)
 {
 	node_stop();
 	fake_reset();
+	fake_nic.is_there = node_has_card || node_has_broken_card;
+	fake_nic.is_refusing = node_has_broken_card;
 	fake_gic_init(gic_version, 4);
 	fake_watch_ownership(NODE_SERVICE_VMID);
 	node.cpu_count = cpu_count;
@@ -210,9 +214,16 @@ void node_rest(void)
 			percpu[0].current->state = VCPU_RUNNABLE; /* gives way */
 		}
 		service->x[0] = AETHER_HVC_EVENT_WAIT;
+		service->x[1] = UINT64_MAX;
 		service->pc = AETHER_IPA_SERVICE + 0x104;
 		(void)node_trap(service, (uint64_t)ESR_EC_HVC64 << 26 | ESR_IL, 0);
 	} while (service->state != VCPU_BLOCKED);
+	/* As if its wait had no end: tests count on a CPU that nothing but the guests disturbs. */
+	service->wait_until = UINT64_MAX;
+	service->wake_deadline = UINT64_MAX;
+	if (percpu[0].current != NULL) {
+		(void)node_schedule(0);
+	}
 }
 
 static void fall_asleep(void)

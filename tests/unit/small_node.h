@@ -18,6 +18,8 @@
 #define NODE_SERVICE_VMID (VM_SERVICE + 1u)
 #define NODE_GICV_BYTES PAGE_BYTES /* the second page, GICC_DIR, is trapped */
 
+/* The next node_start() finds a network card, one that refuses to start. */
+extern bool node_has_card, node_has_broken_card;
 /* A new node; what an earlier one had is gone. CPU 0 runs. */
 void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes);
 void node_stop(void);

@@ -127,7 +127,7 @@ static void an_event_wakes_who_waits(void **state)
 	(void)state;
 	const unsigned id = create();
 	assert_int_equal(call(AETHER_HVC_VM_START, id, NODE_ENTRY, 5), 0);
-	assert_false(call_to_the_end(AETHER_HVC_EVENT_WAIT, 1, 2, 3));
+	assert_false(call_to_the_end(AETHER_HVC_EVENT_WAIT, UINT64_MAX, 2, 3));
 	assert_int_equal(service->pc, PC - 4); /* asks again when it wakes */
 	struct vcpu *guest = vms[id].vcpus[0];
 	assert_ptr_equal(percpu[0].current, guest);
