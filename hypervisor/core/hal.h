@@ -149,7 +149,7 @@ unsigned hal_nic_header_bytes(void);
 bool hal_nic_start(const struct hal_nic_memory *memory);
 /* Reset: it touches memory no more. */
 void hal_nic_stop(void);
-/* Gives buffer `index` of the queue to the card; seen by it after hal_nic_publish(), looked for after a notification. */
+/* Gives buffer `index` of the queue to the card, which sees it after hal_nic_publish() and looks when notified. */
 void hal_nic_post(unsigned queue, unsigned index, uint32_t bytes);
 void hal_nic_publish(void);
 void hal_nic_notify(unsigned queue);

@@ -217,8 +217,9 @@ static outcome_t access_uart(struct vcpu *vcpu, uint64_t offset, unsigned bytes,
 static inline outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned bytes, bool is_write)
 {
 	if (vcpu->is_service) {
-		return ipa - AETHER_IPA_NIC < PAGE_BYTES
-			       ? OUTCOME(nic_window_access(ipa - AETHER_IPA_NIC, bytes, is_write, &vcpu->mmio_value), OTHER)
+		const uint64_t offset = ipa - AETHER_IPA_NIC;
+		return offset < PAGE_BYTES
+			       ? OUTCOME(nic_window_access(offset, bytes, is_write, &vcpu->mmio_value), OTHER)
 			       : OUTCOME(EXIT_INJECT_ABORT, ABORT);
 	}
 	if (ipa - AETHER_GUEST_GICD_BASE < 0x10000) {
