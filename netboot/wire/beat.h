@@ -163,7 +163,7 @@ struct beat {
 
 /* Whose turn it is. Zero is its first state. */
 struct beat_rotation {
-	uint32_t next;
+	uint8_t age[BEAT_SERIES_COUNT]; /* beats since it was sent */
 	uint32_t urgent;
 };
 
@@ -180,13 +180,15 @@ bool beat_decode(const uint8_t *bytes, size_t size, struct beat *beat, struct wi
 uint64_t beat_difference(uint64_t before, uint64_t now, size_t bytes);
 
 /* What a receiver keeps of a boot: the last reading of each series, and 64-bit totals since boot. Values are copied.
- * Zero is its first state; a new boot id begins a new one. Beats must be given in rising order of (instance, sequence),
- * or be dropped; lost ones are no harm. */
+ * Zero is its first state; a new boot id begins a new one. */
 struct beat_track {
+	uint32_t instance; /* of the newest beat */
+	uint64_t sequence;
 	uint32_t seen; /* series that have a reading, BEAT_BIT */
 	uint64_t uptime_us[BEAT_SERIES_COUNT]; /* of that reading */
 	struct beat_counters last;
 	struct beat_counters total;
 };
 
-void beat_track_add(struct beat_track *track, const struct beat *beat);
+/* Adds what passed since the last reading. False: the beat is not newer than what was added; nothing has changed. */
+bool beat_track_add(struct beat_track *track, const struct beat *beat);
