@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # The service image: runs at EL1 in a stage-2 map of its own, linked apart from the core.
 wire := $(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c manifest_encode.c)
+# What travels between a node and its controller.
+wire_messages := $(addprefix netboot/wire/,tlv.c message.c datagram.c seal.c replay.c hello.c hello_answer.c beat.c \
+	beat_series.c beat_track.c ack.c console.c guest_state.c)
 service := $(addprefix hypervisor/service/,hvcall.c log.c config.c place.c guest_fdt.c digest.c payload.c load.c loader.c main.c)
 
 $(call srcs,svc,hypervisor/service/crt.S $(service) hypervisor/lib/string.c hypervisor/lib/fmt.c \
-	$(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c))
+	$(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c) $(wire_messages))
 
 payload := $(addprefix hypervisor/service/,payload.c digest.c) $(wire) hypervisor/lib/fmt.c $(libfdt_rw) $(mbedtls_sha256) \
 	tests/unit/small_bundle.c

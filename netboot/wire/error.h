@@ -39,7 +39,22 @@
 	X(MANIFEST_MEMORY, "manifest: {name} is {a}, not an even number from 2 to {b}")            \
 	X(MANIFEST_RESET, "manifest: {name} is not \"retain\"")                                    \
 	X(MANIFEST_BLOB_SIZE, "manifest: {name} is {a}, outside 1 to {b}")                         \
-	X(MANIFEST_SPACE, "manifest: it does not fit into {b} bytes")
+	X(MANIFEST_SPACE, "manifest: it does not fit into {b} bytes")                                      \
+	X(MESSAGE_SHORT, "{name}: {a} bytes received, fewer than {b}")                             \
+	X(MESSAGE_LARGE, "{name}: {a} bytes, over the limit of {b}")                               \
+	X(MESSAGE_MAGIC, "{name}: it does not begin as one")                                       \
+	X(MESSAGE_VERSION, "{name}: version {a} is not the known version {b}")                     \
+	X(MESSAGE_SIZE, "{name}: it says {a} bytes, {b} were received")                            \
+	X(MESSAGE_TYPE, "{name}: type {a} is not expected")                                        \
+	X(MESSAGE_RESERVED, "{name}: a reserved field is {a}, not zero")                           \
+	X(MESSAGE_ZERO, "{name} is zero")                                                          \
+	X(MESSAGE_VALUE, "{name} is {a}, the limit is {b}")                                        \
+	X(TLV_TRUNCATED, "a field of {a} bytes where {b} are left")                                \
+	X(TLV_SHORT, "{name} has {a} bytes, fewer than {b}")                                       \
+	X(TLV_LONG, "{name} has {a} bytes, more than {b}")                                         \
+	X(TLV_TWICE, "{name} is there twice")                                                      \
+	X(TLV_MISSING, "{name} is missing")                                                        \
+	X(TLV_CHARACTER, "{name} has a character that is not allowed ({a})")
 
 enum wire_err {
 #define X(symbol, words) WIRE_##symbol,
