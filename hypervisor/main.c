@@ -27,7 +27,7 @@
 #include "hal_fast.h"
 
 #define FDT_MAX_BYTES BLOCK_2M_BYTES
-#define POOL_BASE_PAGES 256u /* tables of the service and four small guests, boot information */
+#define POOL_BASE_PAGES 324u /* tables of the service and four small guests, what the service reads, console rings */
 #define POOL_PAGES_PER_GIB                                                                         \
 	10u /* level 2 tables of guests and of the windows they are loaded through */
 #define CPU_START_TICKS_SHIFT 1 /* half a second for a CPU to come up */

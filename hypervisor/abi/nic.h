@@ -15,8 +15,8 @@
  *
  * Registers: loads of 32 bits and bytes from the 512 at AETHER_IPA_NIC read the card's identification, status and
  * configuration (MAC address at 0x100); a store is done for QueueNotify (0x050, queue 0 or 1) and dropped for all
- * others. What was posted is seen by the card at the latest after that store. The card's interrupt is taken and acknowledged
- * by the core, which says AETHER_EVENT_NIC; it is told again only after the next EVENT_WAIT.
+ * others. What was posted is seen by the card at the latest after that store. The card's interrupt is taken and
+ * acknowledged by the core, which says AETHER_EVENT_NIC; it is told again only after the next EVENT_WAIT.
  */
 #include <stdint.h>
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The node's console. A byte goes straight into the UART's FIFO when nothing waits before it; else into the ring,
- * which the transmit interrupt drains. A guest that writes faster than the line sees its own UART full.
+ * which the transmit interrupt drains. A guest that writes faster than the line sees its own UART full. What is taken of
+ * a guest also goes to its own ring, as it came (core/console_ring.h), for the service to read.
  */
 #include "core/console.h"
 
 #include <stdarg.h>
 
+#include "core/console_ring.h"
 #include "core/hal.h"
 #include "core/vm.h"
 #include "lib/fmt.h"
@@ -226,7 +228,11 @@ bool vuart_sink_put(unsigned vm, uint8_t byte)
 	const bool has_room = room() > 2 * LINE_BYTES;
 	if (!has_room) {
 		out.is_blocked[vm] = true;
-	} else if (!lines[vm].is_by_line) {
+		spin_unlock(&out.lock);
+		return false;
+	}
+	console_ring_put(vm, byte);
+	if (!lines[vm].is_by_line) {
 		put(byte);
 	} else if (byte == '\n') {
 		put_line(vm);
@@ -237,5 +243,5 @@ bool vuart_sink_put(unsigned vm, uint8_t byte)
 		}
 	}
 	spin_unlock(&out.lock);
-	return has_room;
+	return true;
 }

@@ -2,17 +2,28 @@
 /*
  * The service's hypercalls. The service is trusted to decide when guests start and end, not with anything else: every
  * number it passes is checked here or in the function that takes it, and no address of its own is followed. A long
- * call is done in parts, the HVC instruction being run again until it is finished; `in_hand` remembers which.
+ * call is done in parts, the HVC instruction being run again until it is finished. An instance of the service may end
+ * between any two parts; what is in hand then is in the VM (core/vm.h), but for `creating`, which hvc_service_died()
+ * forgets: nobody was told the number of that VM, and the next instance finds it by VM_INFO.
  */
 #include "core/hvc.h"
 
 #include "abi/hvc.h"
 #include "core/console.h"
+#include "core/console_ring.h"
 #include "core/hal.h"
 #include "core/nic.h"
+#include "core/keep.h"
 #include "core/percpu.h"
+#include "core/telemetry.h"
+#include "lib/string.h"
 
 static struct vm *creating; /* a VM_CREATE that goes on */
+
+void hvc_service_died(void)
+{
+	creating = NULL;
+}
 
 static int64_t error_of(enum hv_err err)
 {
@@ -47,7 +58,7 @@ static enum exit_action call_create(struct vcpu *vcpu)
 {
 	if (creating == NULL) {
 		unsigned id = 0;
-		const enum hv_err err = vm_create(vcpu->x[1], vcpu->x[2], vcpu->x[3], &id);
+		const enum hv_err err = vm_create(vcpu->x[1], vcpu->x[2], vcpu->x[3], vcpu->x[4], &id);
 		if (err != HV_OK) {
 			return answer(vcpu, err);
 		}
@@ -72,11 +83,33 @@ static struct vm *guest_of(const struct vcpu *vcpu)
 	return vcpu->x[1] < AETHER_VM_MAX ? &vms[vcpu->x[1]] : NULL;
 }
 
+/* The guest or the store that x1 names, or NULL. */
+static struct vm *vm_of(const struct vcpu *vcpu)
+{
+	return vcpu->x[1] < VM_COUNT && vcpu->x[1] != VM_SERVICE ? &vms[vcpu->x[1]] : NULL;
+}
+
+static enum exit_action call_info(struct vcpu *vcpu, const struct vm *vm)
+{
+	vcpu->x[1] = atomic_load(&vm->state) | (uint64_t)vm->flags << 32;
+	vcpu->x[2] = atomic_load(&vm->stop_reason);
+	vcpu->x[3] = atomic_load(&vm->stop_detail);
+	vcpu->x[4] = vm->tag;
+	vcpu->x[5] = vm->ram_bytes;
+	return answer(vcpu, HV_OK);
+}
+
 static enum exit_action call_vm(struct vcpu *vcpu, uint64_t call)
 {
-	struct vm *vm = guest_of(vcpu);
+	struct vm *vm = vm_of(vcpu);
 	if (vm == NULL) {
 		return answer(vcpu, HV_EINVAL);
+	}
+	if (call == AETHER_HVC_VM_INFO) {
+		return call_info(vcpu, vm);
+	}
+	if (vm == creating) {
+		return answer(vcpu, HV_ESTATE); /* from the middle of its own VM_CREATE, which goes on first */
 	}
 	switch (call) {
 	case AETHER_HVC_VM_START:
@@ -85,16 +118,11 @@ static enum exit_action call_vm(struct vcpu *vcpu, uint64_t call)
 		return answer(vcpu, vm_reset(vm));
 	case AETHER_HVC_VM_DESTROY:
 		return answer(vcpu, vm_destroy(vm));
-	case AETHER_HVC_VM_STOP:
+	default: /* AETHER_HVC_VM_STOP */
 		if (atomic_load(&vm->state) != AETHER_VM_RUNNING) {
 			return answer(vcpu, HV_ESTATE);
 		}
 		vm_stop(vm, AETHER_STOP_SERVICE, 0);
-		return answer(vcpu, HV_OK);
-	default: /* AETHER_HVC_VM_INFO */
-		vcpu->x[1] = atomic_load(&vm->state);
-		vcpu->x[2] = atomic_load(&vm->stop_reason);
-		vcpu->x[3] = atomic_load(&vm->stop_detail);
 		return answer(vcpu, HV_OK);
 	}
 }
@@ -142,15 +170,6 @@ static enum exit_action call_log(struct vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
-static uint64_t vcpu_guest_ticks(const struct vcpu *vcpu)
-{
-	uint64_t ticks = vcpu->loaded_ticks;
-	for (unsigned i = 0; i < AETHER_EXIT_COUNT; i++) {
-		ticks -= vcpu->exits[i].ticks;
-	}
-	return ticks;
-}
-
 static bool counter(uint64_t which, uint64_t index, uint64_t cause, uint64_t *value)
 {
 	if (which == AETHER_COUNTER_LONGEST_TICKS) {
@@ -169,7 +188,7 @@ static bool counter(uint64_t which, uint64_t index, uint64_t cause, uint64_t *va
 		} else if (which == AETHER_COUNTER_EXIT_TICKS) {
 			sum += vcpu->exits[cause].ticks;
 		} else if (which == AETHER_COUNTER_GUEST_TICKS) {
-			sum += vcpu_guest_ticks(vcpu);
+			sum += telemetry_guest_ticks(vcpu);
 		}
 	}
 	*value = which == AETHER_COUNTER_SCRUB_TICKS ? vm->scrub_ticks : sum;
@@ -184,6 +203,24 @@ static enum exit_action call_counter(struct vcpu *vcpu)
 	}
 	vcpu->x[1] = value;
 	return answer(vcpu, HV_OK);
+}
+
+/* x1 VM, x2 offset, x3 count, x4..x7 the bytes */
+static enum exit_action call_console_input(struct vcpu *vcpu)
+{
+	const struct vm *vm = guest_of(vcpu);
+	uint8_t bytes[CONSOLE_INPUT_MAX];
+	if (vm == NULL || vcpu->x[3] == 0 || vcpu->x[3] > sizeof(bytes)) {
+		return answer(vcpu, HV_EINVAL);
+	}
+	memcpy(bytes, &vcpu->x[4], sizeof(bytes)); /* a register's first byte is its lowest: both are little-endian */
+	const enum hv_err err = console_input(vm->id, vcpu->x[2], bytes, (uint32_t)vcpu->x[3], &vcpu->x[1]);
+	return answer(vcpu, err);
+}
+
+static enum exit_action call_keep_get(struct vcpu *vcpu)
+{
+	return answer(vcpu, keep_get(vcpu->x[1], &vcpu->x[1], &vcpu->x[2]));
 }
 
 static enum exit_action call_node_off(const struct vcpu *vcpu)
@@ -211,6 +248,19 @@ enum exit_action hvc_call(struct vcpu *vcpu)
 		return call_log(vcpu);
 	case AETHER_HVC_COUNTER:
 		return call_counter(vcpu);
+	case AETHER_HVC_CONSOLE_INPUT:
+		return call_console_input(vcpu);
+	case AETHER_HVC_KEEP_SET:
+		return answer(vcpu, keep_set(vcpu->x[1] & 0xff, vcpu->x[1] >> 8, &vcpu->x[2]));
+	case AETHER_HVC_KEEP_GET:
+		return call_keep_get(vcpu);
+	case AETHER_HVC_KEY_SET:
+		return answer(vcpu, keep_key_set(&vcpu->x[1]));
+	case AETHER_HVC_KEY_GET:
+		return answer(vcpu, keep_key_get(&vcpu->x[1]));
+	case AETHER_HVC_TELEMETRY:
+		telemetry_update();
+		return answer(vcpu, HV_OK);
 	case AETHER_HVC_NODE_OFF:
 		return call_node_off(vcpu);
 	case AETHER_HVC_NIC_POST:

@@ -22,6 +22,7 @@ static struct {
 	struct spinlock lock;
 	unsigned bank_count;
 	struct bank banks[PAGES_BANK_MAX];
+	uint64_t counts[PAGES_STATE_COUNT]; /* pages of all banks, by state */
 } ram;
 
 /* --- owners --- */
@@ -79,6 +80,13 @@ static bool is_edge(struct page_owner from, struct page_owner to)
 	return false;
 }
 
+/* `count` pages go from one state to another. With the lock held, or at start of day. */
+static void recount(enum page_state from, enum page_state to, uint64_t count)
+{
+	ram.counts[from] -= count;
+	ram.counts[to] += count;
+}
+
 static const struct page_owner nobodys_dirty = {PAGE_DIRTY, PAGE_NOBODY};
 static const struct page_owner free_page = {PAGE_FREE, PAGE_NOBODY};
 
@@ -129,6 +137,7 @@ enum hv_err pages_add_bank(pa_t base, uint64_t bytes, uint8_t *table)
 		ram.banks[i] = ram.banks[i - 1];
 	}
 	bank_init(&ram.banks[at], first, end, table, encode(nobodys_dirty));
+	ram.counts[PAGE_DIRTY] += end - first;
 	return HV_OK;
 }
 
@@ -144,9 +153,13 @@ void pages_reserve(pa_t base, uint64_t bytes)
 	}
 	for (unsigned i = 0; i < ram.bank_count; i++) {
 		struct bank *bank = &ram.banks[i];
-		bank_set(bank, first > bank->first ? first : bank->first,
-			 end < bank->end ? end : bank->end,
-			 encode((struct page_owner){PAGE_NONE, PAGE_NOBODY}));
+		const uint64_t from = first > bank->first ? first : bank->first;
+		const uint64_t to = end < bank->end ? end : bank->end;
+		if (from < to) {
+			/* It is start of day: all that is not NONE is nobody's. */
+			recount(PAGE_DIRTY, PAGE_NONE, bank_tally(bank, from, to, encode(nobodys_dirty)));
+			bank_set(bank, from, to, encode((struct page_owner){PAGE_NONE, PAGE_NOBODY}));
+		}
 	}
 }
 
@@ -169,6 +182,7 @@ enum hv_err pages_change(pa_t base, uint64_t bytes, struct page_owner from, stru
 	spin_lock(&ram.lock);
 	if (bank_is(bank, first, first + count, encode(from))) {
 		bank_set(bank, first, first + count, encode(to));
+		recount(from.state, to.state, count);
 		err = HV_OK;
 	}
 	spin_unlock(&ram.lock);
@@ -300,6 +314,9 @@ static void run_claim(const struct run *run, unsigned vm)
 		const uint64_t page = (run->bank->first_block + i) * BANK_BLOCK_PAGES;
 		const bool is_free = bank_byte(run->bank, page) == encode(free_page);
 		run->bank->blocks[i] = is_free ? loading : dirty;
+		if (is_free) {
+			recount(PAGE_FREE, PAGE_LOADING, BANK_BLOCK_PAGES);
+		}
 	}
 }
 
@@ -314,6 +331,9 @@ static void extent_release(const struct page_extent *extent)
 	for (uint64_t i = 0; i < extent->bytes / BLOCK_2M_BYTES; i++) {
 		const bool was_free = decode(blocks[i]).state == PAGE_LOADING;
 		blocks[i] = encode(was_free ? free_page : nobodys_dirty);
+		if (was_free) {
+			recount(PAGE_LOADING, PAGE_FREE, BANK_BLOCK_PAGES);
+		}
 	}
 }
 
@@ -421,7 +441,11 @@ enum hv_err pages_take(uint64_t bytes, uint64_t align, enum page_state state, pa
 		struct bank *bank = &ram.banks[i - 1];
 		first = find_pages(bank, bytes >> PAGE_SHIFT, align >> PAGE_SHIFT);
 		if (first != 0) {
-			bank_set(bank, first, first + (bytes >> PAGE_SHIFT), encode(owner));
+			const uint64_t end = first + (bytes >> PAGE_SHIFT);
+			const uint64_t was_free = bank_tally(bank, first, end, encode(free_page));
+			recount(PAGE_FREE, state, was_free);
+			recount(PAGE_DIRTY, state, end - first - was_free);
+			bank_set(bank, first, end, encode(owner));
 		}
 	}
 	spin_unlock(&ram.lock);
@@ -440,10 +464,18 @@ uint64_t pages_count(struct page_owner owner)
 
 	spin_lock(&ram.lock);
 	for (unsigned i = 0; i < ram.bank_count; i++) {
-		count += bank_count(&ram.banks[i], encode(owner));
+		const struct bank *bank = &ram.banks[i];
+		count += bank_tally(bank, bank->first, bank->end, encode(owner));
 	}
 	spin_unlock(&ram.lock);
 	return count;
+}
+
+void pages_tally(uint64_t counts[PAGES_STATE_COUNT])
+{
+	spin_lock(&ram.lock);
+	memcpy(counts, ram.counts, sizeof(ram.counts));
+	spin_unlock(&ram.lock);
 }
 
 uint64_t pages_ram_bytes(void)

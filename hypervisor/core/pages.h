@@ -84,6 +84,8 @@ enum hv_err pages_claim_blocks(uint64_t bytes, unsigned vm,
 enum hv_err pages_take(uint64_t bytes, uint64_t align, enum page_state state,
 		       pa_t *base) MUST_CHECK;
 uint64_t pages_count(struct page_owner owner); /* pages, by a walk: not for hot paths */
+#define PAGES_STATE_COUNT 8u
+void pages_tally(uint64_t counts[PAGES_STATE_COUNT]); /* pages of all banks by enum page_state; kept up to date */
 uint64_t pages_ram_bytes(void);
 
 /* The pool of CORE pages that page tables are made of: zeroed when given out. base and bytes are
@@ -92,6 +94,8 @@ uint64_t pages_ram_bytes(void);
 void pages_pool_init(pa_t base, uint64_t bytes);
 /* 1 page, or 2 that are adjacent and aligned to 8 KiB. HV_ENOMEM. */
 enum hv_err pages_pool_alloc(unsigned contiguous_count, pa_t *base) MUST_CHECK;
+/* Any number that stand one behind the other: start of day, while the pool is in few pieces. HV_ENOMEM. */
+enum hv_err pages_pool_alloc_run(uint64_t count, pa_t *base) MUST_CHECK;
 /* No walker reaches it any more. */
 void pages_pool_free(pa_t base, unsigned contiguous_count);
 uint64_t pages_pool_free_count(void); /* pages */

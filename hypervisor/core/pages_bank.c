@@ -139,12 +139,12 @@ uint8_t bank_byte(const struct bank *bank, uint64_t page)
 	return block != BANK_MIXED ? block : *page_bytes(bank, page);
 }
 
-uint64_t bank_count(const struct bank *bank, uint8_t byte)
+uint64_t bank_tally(const struct bank *bank, uint64_t page, uint64_t end, uint8_t byte)
 {
 	uint64_t count = 0;
 
-	for (uint64_t page = bank->first; page < bank->end;) {
-		const struct piece piece = piece_at(bank, page, bank->end);
+	while (page < end) {
+		const struct piece piece = piece_at(bank, page, end);
 		if (*piece.block == byte) {
 			count += piece.count;
 		}

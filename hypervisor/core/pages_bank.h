@@ -33,8 +33,8 @@ void bank_init(struct bank *bank, uint64_t first, uint64_t end, uint8_t *table, 
 bool bank_is(const struct bank *bank, uint64_t page, uint64_t end, uint8_t byte);
 void bank_set(struct bank *bank, uint64_t page, uint64_t end, uint8_t byte);
 uint8_t bank_byte(const struct bank *bank, uint64_t page);
-/* How many pages of the bank are `byte`. */
-uint64_t bank_count(const struct bank *bank, uint8_t byte);
+/* How many of pages [page, end) are `byte`. */
+uint64_t bank_tally(const struct bank *bank, uint64_t page, uint64_t end, uint8_t byte);
 /* What all pages of the index-th block are, if it lies in the bank in whole; else BANK_MIXED. */
 uint8_t bank_block(const struct bank *bank, uint64_t index);
 /* How many of the blocks from the index-th on, at most `limit`, have the byte `byte` (not

@@ -81,6 +81,44 @@ enum hv_err pages_pool_alloc(unsigned contiguous_count, pa_t *base)
 	return HV_OK;
 }
 
+static bool is_taken(uint64_t index)
+{
+	return (pool.taken[index / WORD_BITS] >> (index % WORD_BITS) & 1) != 0;
+}
+
+/* The first of the lowest `count` free pages in a row, or UINT64_MAX. */
+static uint64_t find_run(uint64_t count)
+{
+	uint64_t length = 0;
+	for (uint64_t index = 0; index < pool.count; index++) {
+		length = is_taken(index) ? 0 : length + 1;
+		if (length == count) {
+			return index + 1 - count;
+		}
+	}
+	return UINT64_MAX;
+}
+
+enum hv_err pages_pool_alloc_run(uint64_t count, pa_t *base)
+{
+	CHECK(count != 0);
+	spin_lock(&pool.lock);
+	const uint64_t first = find_run(count);
+	for (uint64_t i = 0; first != UINT64_MAX && i < count; i++) {
+		pool.taken[(first + i) / WORD_BITS] |= bits_of(first + i, 1);
+		pool.free_count--;
+	}
+	spin_unlock(&pool.lock);
+	if (first == UINT64_MAX) {
+		return HV_ENOMEM;
+	}
+	*base = PA((pool.first + first) << PAGE_SHIFT);
+	for (uint64_t i = 0; i < count; i++) {
+		memset(hal_core_page(pa_add(*base, i * PAGE_BYTES)), 0, PAGE_BYTES);
+	}
+	return HV_OK;
+}
+
 /* In debug and tests: what a walker that still reaches the page would find is a valid descriptor to
  * nowhere. */
 static __attribute__((unused)) bool poison(pa_t base, unsigned contiguous_count)

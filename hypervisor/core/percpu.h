@@ -28,6 +28,7 @@ struct __attribute__((aligned(1024))) percpu {
 	struct vcpu *slots[PERCPU_SLOTS];
 	_Atomic uint64_t pending; /* slots with requests */
 
+	uint64_t interrupts; /* physical ones taken */
 	uint64_t idle_ticks;
 	uint64_t polled_at; /* ticks: when it last looked for interrupts in the middle of long work */
 	uint64_t longest_ticks; /* longest stretch in the core without taking an interrupt */

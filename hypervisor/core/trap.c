@@ -336,7 +336,9 @@ void trap_take_interrupts(struct percpu *cpu)
 	/* Bounded: what is still pending then is taken on the next exit. */
 	for (unsigned i = 0; i < 8; i++) {
 		unsigned pintid = 0;
-		switch (hal_irq_take(&pintid)) {
+		const enum hal_irq irq = hal_irq_take(&pintid);
+		cpu->interrupts += irq != HAL_IRQ_NONE ? 1 : 0;
+		switch (irq) {
 		case HAL_IRQ_NONE:
 			break;
 		case HAL_IRQ_VTIMER:

@@ -54,7 +54,7 @@ static const unsigned timer_intids[] = {AETHER_GUEST_VTIMER_INTID, AETHER_GUEST_
 void vcpu_load(struct vcpu *vcpu)
 {
 	struct vgic *gic = &vcpu->vm->gic;
-	vcpu->loaded_at = hal_fast_ticks();
+	atomic_store_explicit(&vcpu->loaded_at, hal_fast_ticks(), memory_order_relaxed);
 	vgic_load(gic, vcpu->index);
 	vgic_flush(gic, vcpu->index);
 	/* The physical timer interrupt is active exactly while the guest has its virtual twin in hand. */
@@ -77,7 +77,22 @@ void vcpu_unload(struct vcpu *vcpu)
 		}
 		hal_irq_set_active(hal_guest_timer_pintid(timer_intids[i]), false);
 	}
-	vcpu->loaded_ticks += hal_fast_ticks() - vcpu->loaded_at;
+	/* In this order for vcpu_loaded_ticks(). */
+	const uint64_t loaded_at = atomic_exchange_explicit(&vcpu->loaded_at, 0, memory_order_relaxed);
+	const uint64_t ticks = atomic_load_explicit(&vcpu->loaded_ticks, memory_order_relaxed);
+	atomic_store_explicit(&vcpu->loaded_ticks, ticks + hal_fast_ticks() - loaded_at, memory_order_release);
+}
+
+/*
+ * What is seen of a vCPU that another CPU takes off at the same time: loaded_at is withdrawn before its stretch is
+ * added, so the stretch may be missing from the answer once, and is never in it twice.
+ */
+uint64_t vcpu_loaded_ticks(const struct vcpu *vcpu, uint64_t now)
+{
+	const uint64_t before = atomic_load_explicit(&vcpu->loaded_at, memory_order_acquire);
+	const uint64_t ticks = atomic_load_explicit(&vcpu->loaded_ticks, memory_order_acquire);
+	const uint64_t after = atomic_load_explicit(&vcpu->loaded_at, memory_order_relaxed);
+	return before != 0 && before == after && now > before ? ticks + (now - before) : ticks;
 }
 
 bool vcpu_has_timer_in_flight(struct vcpu *vcpu)

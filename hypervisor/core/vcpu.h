@@ -59,8 +59,8 @@ struct vcpu {
 	bool is_flush_due;
 	uint64_t flush_cursor;
 
-	uint64_t loaded_at; /* ticks, while loaded */
-	uint64_t loaded_ticks; /* time on its CPU until it last left it, exits included */
+	_Atomic uint64_t loaded_at; /* ticks, while loaded; else 0 */
+	_Atomic uint64_t loaded_ticks; /* time on its CPU until it last left it, exits included */
 	struct {
 		uint64_t count;
 		uint64_t ticks;
@@ -72,6 +72,8 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned cpu);
 /* Into the hardware of its CPU and out of it: registers, interrupts, timers. unload sets wake_deadline. */
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_unload(struct vcpu *vcpu);
+/* Its time on its CPU, that since it was loaded last too; from any CPU. */
+uint64_t vcpu_loaded_ticks(const struct vcpu *vcpu, uint64_t now);
 /* Withdraws a timer interrupt of the loaded vCPU that it has not taken and whose timer no longer asserts it. A
  * guest can move its timer without an exit, so this is done where the difference shows: before it sleeps, when it
  * reads what is pending. */

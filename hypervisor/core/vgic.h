@@ -110,6 +110,7 @@ struct vgic_cpu {
 	uint64_t lr[VGIC_LR_MAX];      /* as last written */
 	uint64_t lr_seen[VGIC_LR_MAX]; /* as last read, if that was later */
 	uint64_t hcr;		  /* as last written */
+	uint64_t injected; /* times that one became pending in a LR */
 	/* Reads of what stands in other CPUs' LRs: who was asked, at which count, for which register. */
 	uint32_t sync_count;
 	uint32_t asked;

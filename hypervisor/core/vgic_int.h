@@ -102,7 +102,7 @@ void vgic_send_sgi(struct vgic *gic, unsigned sender, unsigned sgi, uint32_t tar
  * The same again, the ordinary case of a timer or an SGI: the interrupt was pending in a LR of this CPU as `lr` (its
  * state, EOI, HW and source bits), the guest has ended it, and nothing of it has changed. True: pending once more.
  */
-static inline bool vgic_repeat(const struct vgic_cpu *cpu, unsigned intid, uint64_t lr)
+static inline bool vgic_repeat(struct vgic_cpu *cpu, unsigned intid, uint64_t lr)
 {
 	const uint64_t mask = VGIC_LR_PENDING | VGIC_LR_ACTIVE | VGIC_LR_HW | VGIC_LR_EOI |
 			      VGIC_LR_SOURCE;
@@ -119,6 +119,7 @@ static inline bool vgic_repeat(const struct vgic_cpu *cpu, unsigned intid, uint6
 		return false;
 	}
 	hal_vgic_write_lr(n, last);
+	cpu->injected++;
 	return true;
 }
 

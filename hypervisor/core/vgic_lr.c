@@ -106,6 +106,7 @@ static ALWAYS_INLINE void place(struct vgic_cpu *cpu, struct vgic_bank *bank, un
 		hal_vgic_write_lr(n, lr);
 		cpu->lr[n] = lr;
 	}
+	cpu->injected += (lr & VGIC_LR_PENDING) != 0 ? 1 : 0;
 	cpu->lr_seen[n] = lr;
 	cpu->lr_stale &= ~lr_bit;
 	cpu->lr_used |= lr_bit;

@@ -2,13 +2,10 @@
 /*
  * The life of virtual machines (the diagram is in core/vm.h).
  *
- * A page changes hands in this order: the old owner's map goes, its TLB entries go on every CPU, it is scrubbed,
- * it is cleaned; then the new owner's map is made. Each long operation is a list of phases over the VM's RAM;
- * `phase` and `cursor` say how far it is, so it can stop at any chunk for an interrupt and go on, and a chunk is
- * small enough that
- * the interrupt does not wait long.
+ * Each long operation is a list of phases over the VM's RAM (core/vm_memory.h); `phase` and `cursor` say how far it is,
+ * so it can stop for an interrupt and go on, for the instance of the service that began it or for a later one.
  *
- * Invariants: (1) RAM is LOADING exactly while the service has it mapped, VM exactly while the guest has. (2) No
+ * Invariants: (1) RAM that the service has mapped is LOADING, RAM that the guest has is VM. (2) No
  * vCPU is loaded on any CPU in a state other than RUNNING or STOPPING. (3) extents[] never change between create
  * and destroy.
  */
@@ -18,10 +15,9 @@
 #include "core/console.h"
 #include "core/hal.h"
 #include "core/sched.h"
+#include "core/vm_memory.h"
 #include "lib/bits.h"
 #include "lib/string.h"
-
-#define CHUNK_BYTES UINT64_C(0x10000)
 
 struct vm vms[VM_COUNT];
 
@@ -40,119 +36,12 @@ static void set_state(struct vm *vm, enum aether_vm_state state)
 	atomic_store_explicit(&vm->state, state, memory_order_release);
 }
 
-static struct page_owner owner(enum page_state state, unsigned vm)
-{
-	return (struct page_owner){state, (uint8_t)vm};
-}
-
 void vm_module_init(unsigned gic_version, unsigned lr_count, unsigned cpu_count)
 {
 	vm_host = (struct vm_host){gic_version, lr_count, cpu_count};
 	for (unsigned i = 0; i < VM_COUNT; i++) {
 		vms[i].id = i;
 	}
-}
-
-/* Where the chunk at `offset` of the VM's RAM lies; at most CHUNK_BYTES, never over a 2 MiB boundary. */
-static pa_t chunk_at(const struct vm *vm, uint64_t offset)
-{
-	for (unsigned i = 0; i < vm->extent_count; i++) {
-		if (offset < vm->extents[i].bytes) {
-			return pa_add(vm->extents[i].base, offset);
-		}
-		offset -= vm->extents[i].bytes;
-	}
-	CHECK(false); /* the caller's cursor is below ram_bytes, the sum of the extents */
-	return PA(0);
-}
-
-/* Interrupts are looked for between chunks, and at least one chunk is done a call. */
-static enum hv_err pause_point(void)
-{
-	return hal_is_interrupt_pending() ? HV_AGAIN : HV_OK;
-}
-
-/* --- phases: each goes on from vm->cursor and leaves it at ram_bytes --- */
-
-/* Scrubs what is DIRTY; block by block it becomes `to`. */
-static enum hv_err phase_scrub(struct vm *vm, struct page_owner to)
-{
-	const uint64_t start = hal_ticks();
-	enum hv_err err = HV_OK;
-	while (vm->cursor < vm->ram_bytes && err == HV_OK) {
-		const pa_t pa = chunk_at(vm, vm->cursor);
-		if (pages_owner(pa).state != PAGE_DIRTY) {
-			vm->cursor = align_down(vm->cursor, BLOCK_2M_BYTES) + BLOCK_2M_BYTES;
-			continue;
-		}
-		hal_scrub(pa, CHUNK_BYTES);
-		vm->cursor += CHUNK_BYTES;
-		if (is_aligned(vm->cursor, BLOCK_2M_BYTES)) {
-			const pa_t block = PA(align_down(pa.v, BLOCK_2M_BYTES));
-			err = pages_change(block, BLOCK_2M_BYTES, owner(PAGE_DIRTY, vm->id), to);
-			CHECK(err == HV_OK);
-		}
-		err = pause_point();
-	}
-	vm->scrub_ticks += hal_ticks() - start;
-	return err;
-}
-
-static enum hv_err phase_clean(struct vm *vm)
-{
-	const uint64_t start = hal_ticks();
-	enum hv_err err = HV_OK;
-	while (vm->cursor < vm->ram_bytes && err == HV_OK) {
-		hal_clean_invalidate(chunk_at(vm, vm->cursor), CHUNK_BYTES);
-		vm->cursor += CHUNK_BYTES;
-		err = pause_point();
-	}
-	vm->scrub_ticks += hal_ticks() - start;
-	return err;
-}
-
-static enum hv_err phase_change(struct vm *vm, struct page_owner from, struct page_owner to)
-{
-	enum hv_err err = HV_OK;
-	while (vm->cursor < vm->ram_bytes && err == HV_OK) {
-		const pa_t block = chunk_at(vm, vm->cursor);
-		err = pages_change(block, BLOCK_2M_BYTES, from, to);
-		CHECK(err == HV_OK);
-		vm->cursor += BLOCK_2M_BYTES;
-		err = pause_point();
-	}
-	return err;
-}
-
-/* Maps the RAM into `table` with its first byte at `base`. */
-static enum hv_err phase_map(struct vm *vm, struct pgtable *table, uint64_t base,
-			     unsigned attributes)
-{
-	while (vm->cursor < vm->ram_bytes) {
-		uint64_t offset = vm->cursor;
-		unsigned i = 0;
-		while (offset >= vm->extents[i].bytes) {
-			offset -= vm->extents[i++].bytes;
-		}
-		uint64_t done = 0;
-		const enum hv_err err =
-			pgtable_map(table, base + vm->cursor, pa_add(vm->extents[i].base, offset),
-				    vm->extents[i].bytes - offset, attributes, &done);
-		vm->cursor += done;
-		if (err != HV_OK) {
-			return err;
-		}
-	}
-	return HV_OK;
-}
-
-static enum hv_err phase_unmap(struct vm *vm, struct pgtable *table, uint64_t base)
-{
-	uint64_t done = 0;
-	const enum hv_err err =
-		pgtable_unmap(table, base + vm->cursor, vm->ram_bytes - vm->cursor, &done);
-	vm->cursor += done;
-	return err;
 }
 
 /* The next phase begins at the first byte. */
@@ -164,9 +53,11 @@ static void next_phase(struct vm *vm)
 
 /* --- creation --- */
 
-static struct vm *find_unused(void)
+static struct vm *find_unused(bool is_store)
 {
-	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+	const unsigned first = is_store ? AETHER_STORE_FIRST : 0;
+	const unsigned end = is_store ? AETHER_STORE_FIRST + AETHER_STORE_MAX : AETHER_VM_MAX;
+	for (unsigned i = first; i < end; i++) {
 		if (state_of(&vms[i]) == AETHER_VM_NONE) {
 			return &vms[i];
 		}
@@ -177,6 +68,9 @@ static struct vm *find_unused(void)
 /* First state of everything that a guest can see, at creation and at each reset. */
 static void reset_machine(struct vm *vm)
 {
+	if (vm_is_store(vm)) {
+		return;
+	}
 	vgic_init(&vm->gic, vm_host.gic_version, vm->vcpu_count, vm_host.lr_count);
 	vuart_init(&vm->uart, vm->id);
 	psci_init(&vm->psci, vm->vcpu_count, AETHER_GUEST_RAM_BASE, vm->ram_bytes);
@@ -197,38 +91,57 @@ static void add_vcpus(struct vm *vm)
 	}
 }
 
-enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, unsigned *id)
+static bool is_create_valid(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags)
 {
-	if (ram_bytes == 0 || !is_aligned(ram_bytes, BLOCK_2M_BYTES) ||
-	    ram_bytes > AETHER_IPA_LOAD_STRIDE || vcpu_count == 0 || vcpu_count > AETHER_VCPU_MAX ||
-	    (flags & ~AETHER_VM_FLAGS_ALL) != 0) {
+	const bool is_store = (flags & AETHER_VM_STORE) != 0;
+	return ram_bytes != 0 && is_aligned(ram_bytes, BLOCK_2M_BYTES) && ram_bytes <= AETHER_IPA_LOAD_STRIDE &&
+	       (flags & ~AETHER_VM_FLAGS_ALL) == 0 &&
+	       (is_store ? vcpu_count == 0 : vcpu_count != 0 && vcpu_count <= AETHER_VCPU_MAX);
+}
+
+/* What a guest has and a store has not. */
+static void make_machine(struct vm *vm, const struct pgtable *stage2, uint64_t vcpu_count)
+{
+	vm->stage2 = *stage2;
+	vm->vttbr = stage2->root.v | ((uint64_t)stage2->vmid << 48);
+	vm->vcpu_count = (uint8_t)vcpu_count;
+	vm->gic_version = (uint8_t)vm_host.gic_version;
+	reset_machine(vm);
+	add_vcpus(vm);
+	console_set_lines(vm->id, (vm->flags & AETHER_VM_CONSOLE_LINES) != 0);
+}
+
+enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag, unsigned *id)
+{
+	const bool is_store = (flags & AETHER_VM_STORE) != 0;
+	if (!is_create_valid(ram_bytes, vcpu_count, flags)) {
 		return HV_EINVAL;
 	}
-	struct vm *vm = find_unused();
+	struct vm *vm = find_unused(is_store);
 	if (vm == NULL) {
 		return HV_EBUSY;
 	}
 	struct pgtable stage2;
-	enum hv_err err = pgtable_init(&stage2, PGTABLE_STAGE2, (uint16_t)(vm->id + 1));
+	enum hv_err err = is_store ? HV_OK : pgtable_init(&stage2, PGTABLE_STAGE2, (uint16_t)(vm->id + 1));
 	if (err != HV_OK) {
 		return err;
 	}
 	err = pages_claim_blocks(ram_bytes, vm->id, vm->extents, &vm->extent_count);
 	if (err != HV_OK) {
-		pgtable_destroy(&stage2);
+		if (!is_store) {
+			pgtable_destroy(&stage2);
+		}
 		return err;
 	}
-	vm->stage2 = stage2;
-	vm->vttbr = stage2.root.v | ((uint64_t)stage2.vmid << 48);
 	vm->ram_bytes = ram_bytes;
 	vm->flags = (uint32_t)flags;
-	vm->vcpu_count = (uint8_t)vcpu_count;
-	vm->gic_version = (uint8_t)vm_host.gic_version;
+	vm->tag = tag;
+	vm->told_guest_ticks = 0;
 	vm->scrub_ticks = 0;
 	vm->create_error = HV_OK;
-	reset_machine(vm);
-	add_vcpus(vm);
-	console_set_lines(vm->id, (flags & AETHER_VM_CONSOLE_LINES) != 0);
+	if (!is_store) {
+		make_machine(vm, &stage2, vcpu_count);
+	}
 	set_state(vm, AETHER_VM_CREATING);
 	*id = vm->id;
 	return HV_OK;
@@ -247,14 +160,13 @@ enum hv_err vm_create_step(struct vm *vm)
 		return HV_ESTATE;
 	}
 	if (vm->phase == 0) {
-		err = phase_scrub(vm, owner(PAGE_LOADING, vm->id));
+		err = vm_phase_scrub(vm, PAGE_LOADING);
 		if (err != HV_OK) {
 			return err;
 		}
 		next_phase(vm);
 	}
-	err = phase_map(vm, &vms[VM_SERVICE].stage2, AETHER_IPA_LOAD(vm->id),
-			PGTABLE_READ | PGTABLE_WRITE);
+	err = vm_phase_lend(vm);
 	if (err == HV_OK) {
 		set_state(vm, AETHER_VM_LOADING);
 	} else if (err != HV_AGAIN) {
@@ -283,11 +195,7 @@ static enum hv_err map_interrupt_interface(struct vm *vm)
 
 static void run(struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu *vcpu = vm->vcpus[i];
-		memset(vcpu->exits, 0, sizeof(vcpu->exits));
-		vcpu->loaded_ticks = 0;
-	}
+	vm->starts++;
 	vm->counter_offset = hal_ticks();
 	set_state(vm, AETHER_VM_RUNNING);
 	psci_boot(&vm->psci, vm->start_entry, vm->start_argument);
@@ -296,19 +204,18 @@ static void run(struct vm *vm)
 static enum hv_err start_step(struct vm *vm)
 {
 	enum hv_err err = HV_OK;
-	struct pgtable *service = &vms[VM_SERVICE].stage2;
 	switch (vm->phase) {
 	case 0: /* out of the service's reach on every CPU, before anything is cleaned */
-		err = phase_unmap(vm, service, AETHER_IPA_LOAD(vm->id));
+		err = vm_phase_withdraw(vm);
 		break;
 	case 1: /* a guest starts with its caches off and must find what the service wrote */
-		err = phase_clean(vm);
+		err = vm_phase_clean(vm);
 		break;
 	case 2:
-		err = phase_change(vm, owner(PAGE_LOADING, vm->id), owner(PAGE_VM, vm->id));
+		err = vm_phase_give(vm);
 		break;
 	case 3:
-		err = phase_map(vm, &vm->stage2, AETHER_GUEST_RAM_BASE, PGTABLE_GUEST_RAM);
+		err = vm_phase_map_guest(vm);
 		break;
 	default:
 		err = map_interrupt_interface(vm);
@@ -327,13 +234,14 @@ static enum hv_err start_step(struct vm *vm)
 
 enum hv_err vm_start(struct vm *vm, uint64_t entry, uint64_t argument)
 {
-	if (state_of(vm) == AETHER_VM_LOADING) {
+	if (state_of(vm) == AETHER_VM_LOADING && !vm_is_store(vm)) {
 		if (entry < AETHER_GUEST_RAM_BASE ||
 		    entry - AETHER_GUEST_RAM_BASE >= vm->ram_bytes || !is_aligned(entry, 4)) {
 			return HV_EINVAL;
 		}
 		vm->start_entry = entry;
 		vm->start_argument = argument;
+		vm->was_loading = true;
 		set_state(vm, AETHER_VM_STARTING);
 	}
 	if (state_of(vm) != AETHER_VM_STARTING) {
@@ -400,17 +308,16 @@ static enum hv_err reset_step(struct vm *vm)
 	enum hv_err err = HV_OK;
 	switch (vm->phase) {
 	case 0:
-		err = phase_unmap(vm, &vm->stage2, AETHER_GUEST_RAM_BASE);
+		err = vm_phase_withdraw(vm);
 		break;
 	case 1:
-		err = phase_change(vm, owner(PAGE_VM, vm->id), owner(PAGE_DIRTY, vm->id));
+		err = vm_phase_dirty(vm);
 		break;
 	case 2:
-		err = phase_scrub(vm, owner(PAGE_LOADING, vm->id));
+		err = vm_phase_scrub(vm, PAGE_LOADING);
 		break;
 	default:
-		err = phase_map(vm, &vms[VM_SERVICE].stage2, AETHER_IPA_LOAD(vm->id),
-				PGTABLE_READ | PGTABLE_WRITE);
+		err = vm_phase_lend(vm);
 		if (err != HV_AGAIN) {
 			/* Without a table for all of the map, what is left to do with it is to destroy it. */
 			reset_machine(vm);
@@ -427,12 +334,16 @@ static enum hv_err reset_step(struct vm *vm)
 
 enum hv_err vm_reset(struct vm *vm)
 {
-	if (state_of(vm) == AETHER_VM_STOPPED) {
-		uint64_t done = 0;
+	const enum aether_vm_state state = state_of(vm);
+	uint64_t done = 0;
+	if (state == AETHER_VM_STOPPED) {
 		if (pgtable_unmap(&vm->stage2, AETHER_GUEST_GICC_BASE, PAGE_BYTES, &done) ==
 		    HV_ENOMEM) {
 			return HV_ENOMEM;
 		}
+	}
+	if (state == AETHER_VM_STOPPED || state == AETHER_VM_LOADING) {
+		vm->was_loading = state == AETHER_VM_LOADING;
 		set_state(vm, AETHER_VM_RESETTING);
 	}
 	if (state_of(vm) != AETHER_VM_RESETTING) {
@@ -447,8 +358,11 @@ static void release(struct vm *vm)
 		sched_remove(vm->vcpus[i]);
 		vm->vcpus[i] = NULL;
 	}
-	pgtable_destroy(&vm->stage2);
+	if (!vm_is_store(vm)) {
+		pgtable_destroy(&vm->stage2);
+	}
 	vm->vcpu_count = 0;
+	vm->tag = 0;
 	vm->extent_count = 0;
 	vm->ram_bytes = 0;
 	atomic_store(&vm->is_event_due, false);
@@ -457,19 +371,16 @@ static void release(struct vm *vm)
 
 static enum hv_err destroy_step(struct vm *vm)
 {
-	const enum page_state held = vm->was_loading ? PAGE_LOADING : PAGE_VM;
 	enum hv_err err = HV_OK;
 	switch (vm->phase) {
 	case 0:
-		err = vm->was_loading
-			      ? phase_unmap(vm, &vms[VM_SERVICE].stage2, AETHER_IPA_LOAD(vm->id))
-			      : phase_unmap(vm, &vm->stage2, AETHER_GUEST_RAM_BASE);
+		err = vm_phase_withdraw(vm);
 		break;
 	case 1:
-		err = phase_change(vm, owner(held, vm->id), owner(PAGE_DIRTY, vm->id));
+		err = vm_phase_dirty(vm);
 		break;
 	case 2:
-		err = phase_scrub(vm, owner(PAGE_FREE, PAGE_NOBODY));
+		err = vm_phase_scrub(vm, PAGE_FREE);
 		break;
 	default:
 		release(vm);
@@ -485,24 +396,12 @@ static enum hv_err destroy_step(struct vm *vm)
 enum hv_err vm_destroy(struct vm *vm)
 {
 	const enum aether_vm_state state = state_of(vm);
-	if (state == AETHER_VM_STOPPED || state == AETHER_VM_LOADING) {
-		vm->was_loading = state == AETHER_VM_LOADING;
+	if (state == AETHER_VM_STOPPED || state == AETHER_VM_LOADING || state == AETHER_VM_CREATING) {
+		vm->was_loading = state != AETHER_VM_STOPPED;
 		set_state(vm, AETHER_VM_DESTROYING);
 	}
 	if (state_of(vm) != AETHER_VM_DESTROYING) {
 		return HV_ESTATE;
 	}
 	return destroy_step(vm);
-}
-
-enum hv_err vm_flush_ram(struct vm *vm, uint64_t *cursor)
-{
-	while (*cursor < vm->ram_bytes) {
-		hal_clean_invalidate(chunk_at(vm, *cursor), CHUNK_BYTES);
-		*cursor += CHUNK_BYTES;
-		if (pause_point() != HV_OK) {
-			return HV_AGAIN;
-		}
-	}
-	return HV_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A virtual machine: memory, interrupt controller, console, power state, vCPUs; and its life.
+ * A virtual machine: memory, interrupt controller, console, power state, vCPUs; and its life. A store is one without
+ * vCPUs: it is LOADING until it is destroyed.
  *
  *          create           scrubbed            start
  *   NONE -------> CREATING ---------> LOADING --------> STARTING --> RUNNING
@@ -11,15 +12,18 @@
  *            ^            destroy        |
  *            '---------------------------'
  *
- * CREATING, STARTING and DESTROYING are long: vm_*() does a bounded part and returns HV_AGAIN until done, with a
- * cursor in the VM. STOPPING ends when every vCPU's CPU has taken it off. All calls come from the service's
- * hypercalls, which run on one
- * CPU, but for vm_stop(), which any exit may make. The service itself is a VM that is RUNNING from boot.
+ * CREATING, STARTING, RESETTING and DESTROYING are long: vm_*() does a bounded part and returns HV_AGAIN until done,
+ * with a cursor in the VM, so that who began it need not be who ends it: a service that dies in the middle leaves
+ * what the next one finishes with the same call (CREATING: destroys). STOPPING ends when every vCPU's CPU has taken it
+ * off. All calls come from the service's hypercalls, which run on one CPU, but for vm_stop(), which any exit may make.
+ * The service itself is a VM that is RUNNING from boot.
  */
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "abi/bootinfo.h"
 #include "abi/hvc.h"
 #include "core/pages.h"
 #include "core/pgtable.h"
@@ -29,7 +33,10 @@
 #include "core/vuart.h"
 
 #define VM_SERVICE AETHER_VM_MAX /* the service's number */
-#define VM_COUNT (AETHER_VM_MAX + 1u)
+#define VM_COUNT (AETHER_STORE_FIRST + AETHER_STORE_MAX)
+static_assert(AETHER_STORE_FIRST == VM_SERVICE + 1u, "guests, the service, stores");
+static_assert(VM_COUNT <= PAGE_NOBODY, "a page's owner");
+static_assert(AETHER_IPA_LOAD(VM_COUNT - 1u) + AETHER_IPA_LOAD_STRIDE <= UINT64_C(1) << 40, "40-bit IPAs");
 
 struct vm {
 	/* Hot: what entering and leaving needs. */
@@ -46,6 +53,9 @@ struct vm {
 	_Atomic uint32_t stop_pending; /* vCPUs that are not off their CPU yet */
 	_Atomic bool is_event_due;
 	uint32_t flags; /* AETHER_VM_* */
+	uint64_t tag; /* the service's own */
+	uint64_t starts; /* of this VM number, since boot */
+	uint64_t told_guest_ticks; /* the last reading of core/telemetry.c */
 
 	struct pgtable stage2;
 	uint64_t ram_bytes;
@@ -53,7 +63,7 @@ struct vm {
 	uint32_t extent_count;
 	uint64_t cursor; /* bytes of RAM that the long operation in hand has done */
 	uint32_t phase;
-	bool was_loading; /* DESTROYING: from LOADING, else from STOPPED */
+	bool was_loading; /* RESETTING, DESTROYING: from LOADING or CREATING, else from STOPPED */
 	enum hv_err create_error; /* DESTROYING a VM that could not be created: why */
 	uint64_t scrub_ticks;
 	uint64_t start_entry, start_argument;
@@ -72,19 +82,28 @@ struct vm_host {
 extern struct vm vms[VM_COUNT];
 extern struct vm_host vm_host;
 
+static inline bool vm_is_store(const struct vm *vm)
+{
+	return vm->id >= AETHER_STORE_FIRST;
+}
+
 /* Start of day: which VM numbers exist, how many list registers and CPUs there are. */
 void vm_module_init(unsigned gic_version, unsigned lr_count, unsigned cpu_count);
 /* The service, of an image at `image` in core memory (abi/image.h), with its read-only windows; RUNNING. */
 enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t bundle,
 			      uint64_t bundle_bytes, pa_t bootinfo, pa_t trailer) MUST_CHECK;
 
-/* HV_EINVAL, HV_EBUSY (no VM is free), HV_ENOMEM. */
-enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags,
+/* A window of the service onto what the core tells it. At boot, and by whoever has the service's table. HV_ENOMEM. */
+enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes, unsigned attributes) MUST_CHECK;
+
+/* With AETHER_VM_STORE a store, without vCPUs. HV_EINVAL, HV_EBUSY (no VM of that kind is free), HV_ENOMEM. */
+enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag,
 		      unsigned *id) MUST_CHECK;
 /* The scrub of a CREATING VM, then its map into the service: HV_AGAIN, or HV_OK with LOADING. HV_ENOMEM: all is undone,
  * the VM is NONE. */
 enum hv_err vm_create_step(struct vm *vm) MUST_CHECK;
-/* HV_ENOMEM: the VM is STOPPED without having run; vm_reset: it is LOADING, but not all of it may be mapped. */
+/* HV_ENOMEM: the VM is STOPPED without having run; vm_reset: it is LOADING, but not all of it may be mapped. vm_start
+ * of a STARTING VM goes on, whatever the arguments; vm_destroy takes a CREATING one too, however far it is. */
 enum hv_err vm_start(struct vm *vm, uint64_t entry, uint64_t argument) MUST_CHECK;
 enum hv_err vm_reset(struct vm *vm) MUST_CHECK;
 enum hv_err vm_destroy(struct vm *vm) MUST_CHECK;

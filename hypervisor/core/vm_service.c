@@ -7,9 +7,11 @@
  */
 #include "abi/image.h"
 #include "core/check.h"
+#include "core/console_ring.h"
 #include "core/hal.h"
 #include "core/nic.h"
 #include "core/sched.h"
+#include "core/telemetry.h"
 #include "core/vm.h"
 #include "lib/bits.h"
 #include "lib/string.h"
@@ -18,15 +20,14 @@
 
 static struct vcpu service_vcpu;
 
-static enum hv_err map_all(struct pgtable *table, uint64_t ipa, pa_t pa, uint64_t bytes,
-			   unsigned attributes)
+enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes, unsigned attributes)
 {
 	uint64_t done = 0;
 	enum hv_err err = HV_AGAIN;
 	while (err ==
 	       HV_AGAIN) { /* at boot nothing else waits; each call does at least one entry */
 		uint64_t part = 0;
-		err = pgtable_map(table, ipa + done, pa_add(pa, done), bytes - done, attributes,
+		err = pgtable_map(service, ipa + done, pa_add(pa, done), bytes - done, attributes,
 				  &part);
 		done += part;
 	}
@@ -83,9 +84,14 @@ enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t b
 	};
 	for (unsigned i = 0; i < ARRAY_COUNT(maps) && err == HV_OK; i++) {
 		if (maps[i].bytes != 0) {
-			err = map_all(&vm->stage2, maps[i].ipa, maps[i].pa, maps[i].bytes,
-				      maps[i].attributes);
+			err = vm_map_window(&vm->stage2, maps[i].ipa, maps[i].pa, maps[i].bytes, maps[i].attributes);
 		}
+	}
+	if (err == HV_OK) {
+		err = console_map_rings(&vm->stage2);
+	}
+	if (err == HV_OK) {
+		err = telemetry_map(&vm->stage2);
 	}
 	if (err != HV_OK) {
 		return err;

@@ -288,18 +288,31 @@ uint32_t vuart_rx_room(const struct vuart *uart)
 	return VUART_FIFO_BYTES - fifo_count(&uart->rx);
 }
 
-void vuart_rx_push(struct vuart *uart, const uint8_t *bytes, uint32_t count)
+/* With the lock held. */
+static uint32_t receive(struct vuart *uart, const uint8_t *bytes, uint32_t count)
 {
-	spin_lock(&uart->lock);
-	for (uint32_t i = 0; i < count; i++) {
-		if (!fifo_put(&uart->rx, bytes[i])) {
-			uart->rx_overruns += count - i;
-			break;
-		}
+	uint32_t taken = 0;
+	while (taken < count && fifo_put(&uart->rx, bytes[taken])) {
+		taken++;
 	}
 	const uint32_t waiting = fifo_count(&uart->rx);
 	uart->was_rx_full = uart->was_rx_full || waiting == VUART_FIFO_BYTES;
 	update(uart, waiting > 0 ? INT_RX | INT_RT : 0, 0);
+	return taken;
+}
+
+uint32_t vuart_rx_offer(struct vuart *uart, const uint8_t *bytes, uint32_t count)
+{
+	spin_lock(&uart->lock);
+	const uint32_t taken = receive(uart, bytes, count);
+	spin_unlock(&uart->lock);
+	return taken;
+}
+
+void vuart_rx_push(struct vuart *uart, const uint8_t *bytes, uint32_t count)
+{
+	spin_lock(&uart->lock);
+	uart->rx_overruns += count - receive(uart, bytes, count);
 	spin_unlock(&uart->lock);
 }
 

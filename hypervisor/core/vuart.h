@@ -36,8 +36,10 @@ struct vuart {
 void vuart_init(struct vuart *uart, unsigned vm);
 /* One access at `offset` in the 4 KiB page; bytes 1, 2, 4 (8: EXIT_INJECT_ABORT). Reads fill *value. */
 enum exit_action vuart_access(struct vuart *uart, uint64_t offset, unsigned bytes, bool is_write, uint64_t *value);
-/* Room for input, and input from outside (bytes that do not fit are dropped and counted as overruns). */
+/* Room for input, and input from outside: bytes that do not fit are dropped and counted as overruns (push), or left to
+ * the caller, who is told how many were taken (offer). */
 uint32_t vuart_rx_room(const struct vuart *uart);
+uint32_t vuart_rx_offer(struct vuart *uart, const uint8_t *bytes, uint32_t count);
 void vuart_rx_push(struct vuart *uart, const uint8_t *bytes, uint32_t count);
 /* The sink has room again after it said full: what waits goes out, TX interrupt. */
 void vuart_tx_ready(struct vuart *uart);

@@ -10,10 +10,14 @@
 #include <cmocka.h>
 
 #include "abi/image.h"
+#include "core/console_ring.h"
 #include "core/esr.h"
 #include "core/hal.h"
+#include "core/hvc.h"
+#include "core/keep.h"
 #include "core/sched.h"
 #include "core/sysreg.h"
+#include "core/telemetry.h"
 #include "core/trap.h"
 #include "hal_fake.h"
 #include "lib/bits.h"
@@ -91,6 +95,10 @@ void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)
 	node.ram_bytes = ram_bytes;
 	memset(vms, 0, sizeof(vms));
 	memset(percpu, 0, sizeof(percpu));
+	memset(&console_rings, 0, sizeof(console_rings));
+	telemetry_init();
+	keep_init();
+	hvc_service_died();
 	for (unsigned i = 0; i < cpu_count; i++) {
 		percpu[i].index = i;
 		percpu[i].stack_top = 0x1000 * (i + 1);
@@ -124,7 +132,7 @@ enum aether_vm_state node_state(const struct vm *vm)
 struct vm *node_create(uint64_t ram_bytes, unsigned vcpu_count)
 {
 	unsigned id = UINT32_MAX;
-	assert_int_equal(vm_create(ram_bytes, vcpu_count, 0, &id), HV_OK);
+	assert_int_equal(vm_create(ram_bytes, vcpu_count, 0, 0, &id), HV_OK);
 	assert_in_range(id, 0, AETHER_VM_MAX - 1);
 	fake_watch_table(&vms[id].stage2);
 	return &vms[id];
@@ -302,7 +310,7 @@ struct node_account node_account(void)
 		.core = count(PAGE_CORE, PAGE_NOBODY),
 		.pool = pages_pool_free_count(),
 	};
-	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+	for (unsigned i = 0; i < VM_COUNT; i++) {
 		account.held[i] = count(PAGE_DIRTY, i) + count(PAGE_LOADING, i) + count(PAGE_VM, i);
 	}
 	for (unsigned cpu = 0; cpu < node.cpu_count; cpu++) {
@@ -368,8 +376,8 @@ static void check_ram(const struct vm *vm)
 			const struct page_owner owner = pages_owner(pa);
 			const bool in_service = is_mapped(&vms[VM_SERVICE].stage2,
 							  AETHER_IPA_LOAD(vm->id) + offset, pa);
-			const bool in_guest =
-				is_mapped(&vm->stage2, AETHER_GUEST_RAM_BASE + offset, pa);
+			const bool in_guest = !vm_is_store(vm) &&
+					      is_mapped(&vm->stage2, AETHER_GUEST_RAM_BASE + offset, pa);
 			assert_false(in_service && in_guest);
 			assert_true(!in_service || owner.state == PAGE_LOADING);
 			assert_true(!in_guest || owner.state == PAGE_VM);
@@ -430,8 +438,10 @@ void node_check(void)
 {
 	uint64_t held = 0;
 	fake_watch_check();
-	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
-		check_guest(&vms[i]);
+	for (unsigned i = 0; i < VM_COUNT; i++) {
+		if (i != VM_SERVICE) {
+			check_guest(&vms[i]);
+		}
 		held += count(PAGE_LOADING, i) + count(PAGE_VM, i) + count(PAGE_DIRTY, i);
 	}
 	for (unsigned i = 0; i < node.cpu_count; i++) {

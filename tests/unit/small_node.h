@@ -59,7 +59,7 @@ enum aether_vm_state node_state(const struct vm *vm);
 /* What a failed or undone operation must leave as it was. */
 struct node_account {
 	uint64_t dirty, free, service, core; /* pages */
-	uint64_t held[AETHER_VM_MAX]; /* pages of each guest, in whatever state */
+	uint64_t held[VM_COUNT]; /* pages of each guest and store, in whatever state */
 	uint64_t pool;
 	unsigned slots; /* vCPUs on all CPUs */
 };

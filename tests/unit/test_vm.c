@@ -374,10 +374,10 @@ static void create_checks_its_arguments(void **state)
 	const struct node_account before = node_account();
 	unsigned id = 77;
 	for (unsigned i = 0; i < ARRAY_COUNT(bad); i++) {
-		assert_int_equal(vm_create(bad[i].ram, bad[i].vcpus, bad[i].flags, &id), HV_EINVAL);
+		assert_int_equal(vm_create(bad[i].ram, bad[i].vcpus, bad[i].flags, 0, &id), HV_EINVAL);
 	}
-	assert_int_equal(vm_create(GIB, 1, 0, &id), HV_ENOMEM);
-	assert_int_equal(vm_create(AETHER_IPA_LOAD_STRIDE, 1, 0, &id), HV_ENOMEM);
+	assert_int_equal(vm_create(GIB, 1, 0, 0, &id), HV_ENOMEM);
+	assert_int_equal(vm_create(AETHER_IPA_LOAD_STRIDE, 1, 0, 0, &id), HV_ENOMEM);
 	assert_int_equal(id, 77);
 	node_assert_account(&before);
 	node_check();
@@ -411,7 +411,7 @@ static void there_are_four_guests_and_their_memory_is_apart(void **state)
 	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
 		assert_int_equal(node_enter(RAM_BYTES, AETHER_VCPU_MAX)->id, i);
 	}
-	assert_int_equal(vm_create(RAM_BYTES, 1, 0, &id), HV_EBUSY);
+	assert_int_equal(vm_create(RAM_BYTES, 1, 0, 0, &id), HV_EBUSY);
 	node_check();
 	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
 		node_end(&vms[i]);
@@ -460,6 +460,9 @@ static void the_service_has_its_windows_and_no_more(void **state)
 	} windows[] = {
 		{AETHER_IPA_BOOTINFO, PAGE_BYTES, PGTABLE_READ},
 		{AETHER_IPA_TRAILER, 0x4000, PGTABLE_READ},
+		{AETHER_IPA_TELEMETRY, PAGE_BYTES, PGTABLE_READ},
+		{AETHER_IPA_CONSOLE_HEADS, PAGE_BYTES, PGTABLE_READ},
+		{AETHER_IPA_CONSOLE(0), AETHER_VM_MAX * AETHER_CONSOLE_RING_BYTES, PGTABLE_READ},
 		{AETHER_IPA_SERVICE, 0x1000, PGTABLE_READ | PGTABLE_EXEC},
 		{AETHER_IPA_SERVICE + 0x1000, 0x4000, PGTABLE_READ | PGTABLE_WRITE},
 		{AETHER_IPA_BUNDLE, 0x3000, PGTABLE_READ},

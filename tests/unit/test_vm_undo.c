@@ -159,7 +159,7 @@ static void create_without_tables_leaves_nothing(void **state)
 	for (unsigned left = 0;; left++) {
 		unsigned id = 0;
 		node_starve(left);
-		enum hv_err err = vm_create(RAM_BYTES, 2, 0, &id);
+		enum hv_err err = vm_create(RAM_BYTES, 2, 0, 0, &id);
 		if (err == HV_OK) {
 			fake_watch_table(&vms[id].stage2);
 			err = NODE_FINISH(vm_create_step(&vms[id]));
@@ -237,7 +237,7 @@ static void create_without_memory_leaves_nothing(void **state)
 	const struct node_account before = node_account();
 	struct vm *vm = node_load(40 * MIB, 1);
 	const struct node_account with_one = node_account();
-	assert_int_equal(vm_create(40 * MIB, 1, 0, &id), HV_ENOMEM);
+	assert_int_equal(vm_create(40 * MIB, 1, 0, 0, &id), HV_ENOMEM);
 	node_assert_account(&with_one);
 	node_check();
 	node_destroy(vm);
