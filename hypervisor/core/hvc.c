@@ -14,6 +14,7 @@
 #include "core/hal.h"
 #include "core/keep.h"
 #include "core/percpu.h"
+#include "core/supervise.h"
 #include "core/telemetry.h"
 #include "lib/string.h"
 
@@ -247,6 +248,11 @@ enum exit_action hvc_call(struct vcpu *vcpu)
 		return answer(vcpu, HV_OK);
 	case AETHER_HVC_NODE_OFF:
 		return call_node_off(vcpu);
+	case AETHER_HVC_ALIVE:
+	case AETHER_HVC_FAIL:
+	case AETHER_HVC_SERVICE_UPDATE:
+	case AETHER_HVC_CHAOS:
+		return supervise_call(vcpu);
 	default:
 		vcpu->x[0] = (uint64_t)AETHER_ENOSYS;
 		return EXIT_RESUME;

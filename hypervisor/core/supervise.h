@@ -19,6 +19,13 @@
 #include "abi/telemetry.h"
 #include "core/vcpu.h"
 
+struct aether_bootinfo;
+struct service_image;
+
+/* Start of day: the first instance is about to be entered; `info` is its boot information, `image` what the next ones
+ * are made of. */
+void supervise_init(struct aether_bootinfo *info, const struct service_image *image);
+
 /* --- for the scheduler --- */
 
 /* Ticks at which supervise_check() must be called: the service is overdue then, or a test wants its life. ~0: never,
