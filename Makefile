@@ -7,6 +7,7 @@
 #   $(call host_test,NAME,FILES[,LIBS])  a cmocka program $(O)/tests/NAME, run by `make check`; LIBS like -lfdt
 #   $(call tool,NAME,FILES[,LIBS])       a native program $(O)/bin/NAME
 #   $(call guest_image,NAME,FILES)       a tiny EL1 kernel $(O)/guest/NAME.img, linked by tests/guest/guest.lds
+#   $(call test_service,NAME,FILES)      the core around another service image: $(O)/service/NAME/aether.img
 #   all += FILE ...                      something that `make` builds; its rule stands in the module.mk
 #   $(third_src) $(third_guest) $(third_uboot) $(third_rpi)   stamps to depend on for what is below build/third
 #
@@ -21,7 +22,8 @@ MAKEFLAGS += -rR --no-print-directory
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-O ?= build
+# SIMULATION=1: the image can be ended at will by a test (hypervisor/abi/chaos.h), and says so. Never for a node.
+O ?= build$(if $(filter 1,$(SIMULATION)),/simulation)
 THIRD := build/third
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-10s%s\n' '$(1)' '$(2)')
@@ -84,6 +86,10 @@ flags.hv := $(flags.freestanding) -fstack-protector-strong -Wframe-larger-than=1
 flags.svc := $(flags.freestanding) -fstack-protector-strong -isystem $(THIRD)/src/libfdt \
 	-isystem $(THIRD)/src/mbedtls/include -DMBEDTLS_CONFIG_FILE='"service/mbedtls_config.h"'
 flags.guest := $(flags.freestanding) -I tests
+ifeq ($(SIMULATION),1)
+flags.hv += -DAETHER_SIMULATION
+flags.svc += -DAETHER_SIMULATION
+endif
 flags.host := $(flags.hosted) -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -I tests \
 	-isystem $(THIRD)/src/mbedtls/include
 flags.tool := $(flags.hosted) -O2 -isystem $(THIRD)/src/mbedtls/include
@@ -112,6 +118,7 @@ $(3)/$(2): $(call objs,$(1),$(4))
 	@mkdir -p $$(@D); $$(call say,LINK,$$@)
 	$$(Q)$$(cc.$(1)) $$(flags.$(1)) $$^ -o $$@ $(5)
 endef
+test_service = $(eval test_services += $(strip $(1)))$(eval used.svc += $(call objs,svc,$(2)))$(eval files.service.$(strip $(1)) := $(2))
 guest_image = $(eval $(call guest_image_rules,$(strip $(1)),$(2)))
 define guest_image_rules
 guest_images += $(O)/guest/$(1).img
@@ -129,6 +136,7 @@ endef
 host_tests :=
 tools :=
 guest_images :=
+test_services :=
 all := $(if $(wildcard hypervisor/main.c),$(O)/aether.img)
 $(call srcs,hv,$(libfdt_ro))
 $(call srcs,svc,$(libfdt_rw) $(mbedtls_sha256))
@@ -176,21 +184,40 @@ $(O)/config-default.dtb: netboot/config-default.dts
 	@mkdir -p $(@D); $(call say,DTC,$@)
 	$(Q)dtc -q -I dts -O dtb -o $@ $<
 # The header's res2 (abi/image.h) says where the trailer stands; the linker script makes the file end there.
-$(O)/aether.img: $(O)/aether.bin $(O)/config-default.dtb
-	@$(call say,IMAGE,$@)
-	$(Q)at=$$(od --endian=little -An -tu8 -j32 -N8 $< | tr -d ' '); have=$$(stat -c %s $<); \
+define pack_image
+@$(call say,IMAGE,$@)
+$(Q)at=$$(od --endian=little -An -tu8 -j32 -N8 $< | tr -d ' '); have=$$(stat -c %s $<); \
 	if [ "$$have" -gt "$$at" ]; then echo "$<: $$have bytes reach over the trailer at $$at" >&2; exit 1; fi; \
 	if [ $$(stat -c %s $(word 2,$^)) -gt 16384 ]; then echo "$(word 2,$^): over 16 KiB" >&2; exit 1; fi; \
 	cp $< $@; truncate -s "$$at" $@; cat $(word 2,$^) >>$@
+endef
+$(O)/aether.img: $(O)/aether.bin $(O)/config-default.dtb
+	$(pack_image)
+
+# The same core around a service that is a test: $(O)/service/NAME/aether.img.
+define test_service_rules
+$(O)/service/$(1)/service.elf: hypervisor/service/service.lds $(call objs,svc,$(2))
+	$$(link_elf)
+$(O)/service/$(1)/blob.o: hypervisor/arch/service_blob.S $(O)/service/$(1)/service.bin $(O)/hv/flags
+	@$$(call say,AS hv,$$@)
+	$$(Q)$$(cc.hv) -I $$(@D) $$(flags.hv) $$(warn) -c $$< -o $$@
+$(O)/service/$(1)/aether.elf: $(O)/hyp.lds $(O)/service/$(1)/blob.o $(filter-out %/service_blob.S.o,$(obj.hv))
+	$$(link_elf)
+$(O)/service/$(1)/aether.img: $(O)/service/$(1)/aether.bin $(O)/config-default.dtb
+	$$(pack_image)
+endef
+$(foreach s,$(test_services),$(eval $(call test_service_rules,$(s),$(files.service.$(s)))))
 .PRECIOUS: $(O)/%.bin $(O)/%.elf $(O)/guest/%.elf
 
 # Fetched sources and packages; images/deps/README.md.
 $(third_src) $(third_guest) $(third_uboot) $(third_rpi): $(THIRD)/stamp/%: images/deps/lock images/deps/third
 	$(Q)images/deps/fetch $*
 
-.PHONY: all everything
+.PHONY: all everything simulation
 all: $(all) ## the image, the guest and what boots them (the default)
-everything: all $(third_uboot) $(third_rpi) $(tools) $(host_tests) $(guest_images) ## all, and every test program
+everything: all simulation $(third_uboot) $(third_rpi) $(tools) $(host_tests) $(guest_images) ## all, and every test program
+simulation: ## the image that tests may end at will, in $(O)/simulation
+	@$(MAKE) SIMULATION=1 O=$(O)/simulation $(O)/simulation/aether.img $(patsubst %,$(O)/simulation/service/%/aether.img,$(test_services))
 
 # What a user types.
 .PHONY: sim sim-stop run test check bench deps deps-update doctor lint format size clean distclean fresh help

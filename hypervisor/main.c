@@ -405,6 +405,9 @@ _Noreturn __attribute__((no_stack_protector)) void boot_main(uint64_t fdt_pa, ui
 	console_printf("aether: core " AETHER_VERSION " at EL2: %s, %u cpu%s, gicv%u, %lu MiB\n",
 		       machine.board, cpu_count, cpu_count == 1 ? "" : "s", machine.gic_version,
 		       ram_bytes() >> 20);
+#ifdef AETHER_SIMULATION
+	console_printf("aether: built for simulation\n");
+#endif
 	vm_module_init(machine.gic_version, hal_vgic_lr_count(), cpu_count);
 	take_network_card();
 	boot_ticks[AETHER_BOOT_ENTRY] = entry_ticks;

@@ -5,7 +5,7 @@
  * goes on over the instances that it ends.
  *
  * AETHER_HVC_CHAOS: x1 seed, x2 how many times, x3 mean microseconds between two, x4 mask of kinds (bit n: kind n).
- * A schedule that runs is not replaced: then the call does nothing. -> x1 how many are left.
+ * A schedule that runs is not replaced: then the call does nothing; x2 0 ends it. -> x1 how many are left.
  */
 enum aether_chaos {
 	AETHER_CHAOS_KILL = 0, /* ended at a random instant */

@@ -15,6 +15,7 @@
 #include "core/nic.h"
 #include "core/keep.h"
 #include "core/percpu.h"
+#include "core/supervise.h"
 #include "core/telemetry.h"
 #include "lib/string.h"
 
@@ -265,6 +266,11 @@ enum exit_action hvc_call(struct vcpu *vcpu)
 		return call_node_off(vcpu);
 	case AETHER_HVC_NIC_POST:
 		return answer(vcpu, nic_post(vcpu->x[1], &vcpu->x[2]));
+	case AETHER_HVC_ALIVE:
+	case AETHER_HVC_FAIL:
+	case AETHER_HVC_SERVICE_UPDATE:
+	case AETHER_HVC_CHAOS:
+		return supervise_call(vcpu);
 	default:
 		vcpu->x[0] = (uint64_t)AETHER_ENOSYS;
 		return EXIT_RESUME;

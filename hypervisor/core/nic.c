@@ -51,19 +51,6 @@ static enum hv_err take_memory(void)
 	return err;
 }
 
-/* At boot, when nothing waits: HV_AGAIN is gone on with at once, each call does at least one entry. */
-static enum hv_err map(struct pgtable *stage2, uint64_t ipa, pa_t pa, uint64_t bytes, unsigned attributes)
-{
-	enum hv_err err = HV_AGAIN;
-	uint64_t done = 0;
-	while (err == HV_AGAIN) {
-		uint64_t part = 0;
-		err = pgtable_map(stage2, ipa + done, pa_add(pa, done), bytes - done, attributes, &part);
-		done += part;
-	}
-	return err;
-}
-
 enum hv_err nic_init(struct pgtable *stage2)
 {
 	memset(&nic, 0, sizeof(nic));
@@ -73,12 +60,12 @@ enum hv_err nic_init(struct pgtable *stage2)
 	}
 	enum hv_err err = take_memory();
 	for (unsigned queue = 0; queue < 2 && err == HV_OK; queue++) {
-		err = map(stage2, AETHER_IPA_NIC_USED + queue * PAGE_BYTES, nic.memory.device_ring[queue], PAGE_BYTES,
-			  PGTABLE_READ);
+		err = vm_map_window(stage2, AETHER_IPA_NIC_USED + queue * PAGE_BYTES, nic.memory.device_ring[queue],
+				    PAGE_BYTES, PGTABLE_READ);
 	}
 	if (err == HV_OK) {
-		err = map(stage2, AETHER_IPA_NIC_BUFFERS, nic.memory.buffers, BUFFER_AREA_BYTES,
-			  PGTABLE_READ | PGTABLE_WRITE);
+		err = vm_map_window(stage2, AETHER_IPA_NIC_BUFFERS, nic.memory.buffers, BUFFER_AREA_BYTES,
+				    PGTABLE_READ | PGTABLE_WRITE);
 	}
 	if (err == HV_OK) {
 		nic_start();

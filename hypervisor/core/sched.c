@@ -10,6 +10,7 @@
 
 #include "core/check.h"
 #include "core/hal.h"
+#include "core/supervise.h"
 #include "core/trap.h"
 
 #include "hal_fast.h"
@@ -65,6 +66,11 @@ void sched_turn_off(struct vcpu *vcpu)
 	cpu->must_reschedule = true;
 }
 
+static bool has_service(const struct percpu *cpu)
+{
+	return vms[VM_SERVICE].vcpus[0]->cpu == cpu->index;
+}
+
 static void wake_expired(struct percpu *cpu)
 {
 	const uint64_t now = hal_ticks();
@@ -105,6 +111,9 @@ void sched_timer(struct percpu *cpu)
 	cpu->deadline = NEVER;
 	program(cpu);
 	wake_expired(cpu);
+	if (has_service(cpu)) {
+		supervise_check(hal_ticks());
+	}
 	if (cpu->current != NULL && cpu->current->state == VCPU_RUNNING) {
 		cpu->current->state = VCPU_RUNNABLE;
 	}
@@ -124,8 +133,13 @@ static void serve_requests(struct percpu *cpu)
 	}
 }
 
+/* A new instance of the service is made before anything else, in bursts that supervise_step() bounds. */
 static struct vcpu *pick(struct percpu *cpu)
 {
+	struct vcpu *service = vms[VM_SERVICE].vcpus[0];
+	if (has_service(cpu) && supervise_is_reloading() && service->state == VCPU_RUNNABLE) {
+		return service;
+	}
 	for (unsigned i = 0; i < cpu->slot_count; i++) {
 		const unsigned slot = (cpu->next_slot + i) % cpu->slot_count;
 		struct vcpu *vcpu = cpu->slots[slot];
@@ -160,6 +174,10 @@ static void set_timer(struct percpu *cpu, const struct vcpu *chosen)
 	}
 	if (is_contended && cpu->slice_end < deadline) {
 		deadline = cpu->slice_end;
+	}
+	if (has_service(cpu)) {
+		const uint64_t check = supervise_deadline();
+		deadline = check < deadline ? check : deadline;
 	}
 	cpu->deadline = deadline;
 	program(cpu);
@@ -209,6 +227,15 @@ struct vcpu *sched_next(struct percpu *cpu)
 		if (next == NULL) {
 			idle(cpu);
 			continue;
+		}
+		if (next->is_service && supervise_is_reloading()) {
+			unload_current(cpu);
+			if (!supervise_step(next)) {
+				if (hal_is_interrupt_pending()) {
+					trap_take_interrupts(cpu);
+				}
+				continue;
+			}
 		}
 		if (next != cpu->current) {
 			trace_write(&cpu->trace, TRACE_SWITCH, hal_fast_ticks(), next->who,

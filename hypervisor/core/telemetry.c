@@ -11,6 +11,7 @@
 #include "core/telemetry.h"
 
 #include "core/hal.h"
+#include "core/nic.h"
 #include "core/pages.h"
 #include "core/percpu.h"
 #include "core/vm.h"
@@ -24,16 +25,6 @@ static struct aether_telemetry *page;
 
 /* Until their owners are linked, nothing is known of it. */
 __attribute__((weak)) void sched_fill_telemetry(struct aether_telemetry *telemetry)
-{
-	(void)telemetry;
-}
-
-__attribute__((weak)) void supervise_fill_telemetry(struct aether_telemetry *telemetry)
-{
-	(void)telemetry;
-}
-
-__attribute__((weak)) void nic_fill_telemetry(struct aether_telemetry *telemetry)
 {
 	(void)telemetry;
 }

@@ -11,6 +11,7 @@
 #include "core/trap.h"
 
 #include "abi/smccc.h"
+#include "core/chaos.h"
 #include "core/check.h"
 #include "core/console.h"
 #include "core/esr.h"
@@ -19,6 +20,7 @@
 #include "core/nic.h"
 #include "core/sched.h"
 #include "core/smccc.h"
+#include "core/supervise.h"
 #include "core/sysreg.h"
 #include "lib/bits.h"
 #include "lib/fmt.h"
@@ -66,8 +68,13 @@ static inline void account(struct percpu *cpu, struct vcpu *vcpu, unsigned cause
 	}
 }
 
+/* What a guest pays with its end, the service pays with a new instance. */
 static void stop_vm(struct vcpu *vcpu, enum aether_stop_reason reason, uint64_t detail)
 {
+	if (vcpu->is_service) {
+		supervise_fail(reason == AETHER_STOP_SERROR ? AETHER_SERVICE_FAULT : AETHER_SERVICE_TRAP, detail, 0);
+		return;
+	}
 	vm_stop(vcpu->vm, reason, detail);
 }
 
@@ -93,8 +100,32 @@ static void inject_abort(struct vcpu *vcpu)
 	}
 }
 
+/* The service takes no exception of the core's making: what it may not do ends it. */
+static bool finish_service(enum exit_action action)
+{
+	switch (action) {
+	case EXIT_INJECT_ABORT:
+		supervise_fail(AETHER_SERVICE_ABORT, hal_exit_syndrome(), hal_exit_ipa());
+		return true;
+	case EXIT_INJECT_UNDEF:
+	case EXIT_OFF:
+	case EXIT_KILL_VM:
+		supervise_fail(AETHER_SERVICE_TRAP, hal_exit_syndrome(), 0);
+		return true;
+	case EXIT_RESUME:
+	case EXIT_ADVANCE:
+	case EXIT_RETRY:
+	case EXIT_BLOCK:
+		break;
+	}
+	return false;
+}
+
 static void finish(struct vcpu *vcpu, enum exit_action action)
 {
+	if (vcpu->is_service && finish_service(action)) {
+		return;
+	}
 	switch (action) {
 	case EXIT_ADVANCE:
 		vcpu->pc += 4;
@@ -143,26 +174,47 @@ static inline enum exit_action trap_call(struct vcpu *vcpu, uint64_t immediate)
 	return action;
 }
 
+static inline enum exit_action service_call(struct vcpu *vcpu)
+{
+	const uint64_t call = vcpu->x[0];
+	if (chaos_at_call(call, true)) {
+		return EXIT_RESUME;
+	}
+	const enum exit_action action = hvc_call(vcpu);
+	if (action == EXIT_RETRY) {
+		vcpu->pc -= 4; /* HVC returns behind itself: once more from the start */
+	}
+	if (action == EXIT_RETRY || call == AETHER_HVC_EVENT_WAIT) {
+		supervise_alive();
+	}
+	if (action == EXIT_RESUME) {
+		(void)chaos_at_call(call, false);
+	}
+	return action;
+}
+
 static inline outcome_t trap_hvc(struct vcpu *vcpu, uint64_t esr)
 {
 	if (vcpu->is_service) {
-		const enum exit_action action = hvc_call(vcpu);
-		if (action == EXIT_RETRY) {
-			vcpu->pc -= 4; /* HVC returns behind itself: once more from the start */
-		}
-		return OUTCOME(action, HVC);
+		return OUTCOME(service_call(vcpu), HVC);
 	}
 	return OUTCOME(trap_call(vcpu, ESR_ISS_IMM16(esr)), HVC);
 }
 
 static outcome_t trap_smc(struct vcpu *vcpu, uint64_t esr)
 {
+	if (vcpu->is_service) {
+		return OUTCOME(EXIT_KILL_VM, SMC); /* it has nothing to ask of the firmware */
+	}
 	vcpu->pc += 4; /* a trapped SMC returns to itself (Arm ARM D1.3.5) */
 	return OUTCOME(trap_call(vcpu, ESR_ISS_IMM16(esr)), SMC);
 }
 
 static outcome_t trap_wfx(struct vcpu *vcpu, uint64_t esr)
 {
+	if (vcpu->is_service) {
+		return OUTCOME(EXIT_KILL_VM, WFX); /* it sleeps in EVENT_WAIT: here nothing would wake it */
+	}
 	vcpu->pc += 4;
 	if (ESR_WFX_IS_WFE(esr) || ESR_WFX_HAS_TIMEOUT(esr)) {
 		/* It waits for a lock, an event or a time: let somebody else have the CPU meanwhile. */

@@ -278,13 +278,6 @@ void vm_vcpu_stopped(struct vm *vm)
 	if (atomic_fetch_sub_explicit(&vm->stop_pending, 1, memory_order_acq_rel) != 1) {
 		return;
 	}
-	if (vm->is_service) {
-		console_printf(
-			"aether: service stopped: reason %u detail %lx; guests go on without it\n",
-			atomic_load(&vm->stop_reason), atomic_load(&vm->stop_detail));
-		set_state(vm, AETHER_VM_STOPPED);
-		return;
-	}
 	console_vm_ended(vm->id);
 	set_state(vm, AETHER_VM_STOPPED);
 	atomic_store_explicit(&vm->is_event_due, true, memory_order_release);

@@ -5,20 +5,20 @@
  * image is the core's own;
  * the bundle is nobody's to trust, and is not looked at here.
  */
-#include "abi/image.h"
-#include "core/check.h"
 #include "core/console_ring.h"
 #include "core/hal.h"
 #include "core/nic.h"
+#include "core/reload.h"
 #include "core/sched.h"
+#include "core/supervise.h"
 #include "core/telemetry.h"
 #include "core/vm.h"
 #include "lib/bits.h"
-#include "lib/string.h"
 
 #define SERVICE_VMID (VM_SERVICE + 1u)
 
 static struct vcpu service_vcpu;
+static struct service_image boot_image; /* pristine, for good */
 
 enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes, unsigned attributes)
 {
@@ -34,37 +34,14 @@ enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64
 	return err;
 }
 
-static enum hv_err load_service_image(const uint8_t *image, uint64_t image_bytes, pa_t *base,
-				      struct aether_service_header *header)
-{
-	memcpy(header, image, sizeof(*header));
-	CHECK(header->magic == AETHER_SERVICE_MAGIC && header->file_bytes <= image_bytes &&
-	      header->text_bytes <= header->file_bytes &&
-	      header->file_bytes <= header->total_bytes);
-	const enum hv_err err = pages_take(header->total_bytes, PAGE_BYTES, PAGE_SERVICE, base);
-	if (err != HV_OK) {
-		return err;
-	}
-	for (uint64_t at = 0; at < header->total_bytes; at += PAGE_BYTES) {
-		hal_scrub(pa_add(*base, at), PAGE_BYTES);
-		if (at < header->file_bytes) {
-			const uint64_t left = header->file_bytes - at;
-			hal_copy_to(pa_add(*base, at), image + at,
-				    left < PAGE_BYTES ? left : PAGE_BYTES);
-		}
-	}
-	return HV_OK;
-}
-
 enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t bundle,
 			      uint64_t bundle_bytes, pa_t bootinfo, pa_t trailer)
 {
 	struct vm *vm = &vms[VM_SERVICE];
-	struct aether_service_header header;
-	pa_t base;
 	enum hv_err err = pgtable_init(&vm->stage2, PGTABLE_STAGE2, SERVICE_VMID);
+	boot_image = (struct service_image){.bytes = image, .byte_count = image_bytes};
 	if (err == HV_OK) {
-		err = load_service_image(image, image_bytes, &base, &header);
+		err = reload_init(&boot_image, &vm->stage2);
 	}
 	if (err != HV_OK) {
 		return err;
@@ -75,9 +52,6 @@ enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t b
 		uint64_t bytes;
 		unsigned attributes;
 	} maps[] = {
-		{AETHER_IPA_SERVICE, base, header.text_bytes, PGTABLE_READ | PGTABLE_EXEC},
-		{AETHER_IPA_SERVICE + header.text_bytes, pa_add(base, header.text_bytes),
-		 header.total_bytes - header.text_bytes, PGTABLE_READ | PGTABLE_WRITE},
 		{AETHER_IPA_BOOTINFO, bootinfo, PAGE_BYTES, PGTABLE_READ},
 		{AETHER_IPA_TRAILER, trailer, AETHER_TRAILER_MAX_BYTES, PGTABLE_READ},
 		{AETHER_IPA_BUNDLE, bundle, align_up(bundle_bytes, PAGE_BYTES), PGTABLE_READ},
@@ -96,21 +70,24 @@ enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t b
 	if (err != HV_OK) {
 		return err;
 	}
+	reload_begin(&boot_image);
+	while (!reload_part()) {
+	}
 	err = nic_init(&vm->stage2);
 	if (err != HV_OK) {
 		return err;
 	}
-	hal_invalidate_icache();
 	vm->is_service = true;
 	vm->vcpu_count = 1;
 	vm->gic_version = (uint8_t)vm_host.gic_version;
 	vm->vttbr = vm->stage2.root.v | ((uint64_t)SERVICE_VMID << 48);
 	vgic_init(&vm->gic, vm_host.gic_version, 1, vm_host.lr_count);
-	psci_init(&vm->psci, 1, AETHER_IPA_SERVICE, header.total_bytes);
+	psci_init(&vm->psci, 1, AETHER_IPA_SERVICE, PAGE_BYTES);
 	vm->vcpus[0] = &service_vcpu;
 	vcpu_init(&service_vcpu, vm, 0, 0);
 	sched_add(&service_vcpu);
 	atomic_store_explicit(&vm->state, AETHER_VM_RUNNING, memory_order_release);
-	psci_boot(&vm->psci, AETHER_IPA_SERVICE + header.entry_offset, 0);
+	psci_boot(&vm->psci, reload_entry(), 0);
+	supervise_init(hal_core_page(bootinfo), &boot_image);
 	return HV_OK;
 }

@@ -14,7 +14,12 @@
 	.quad	__service_file_bytes
 	.quad	__service_total_bytes
 	.quad	__service_stack_top_offset
-	.quad	0, 0
+#ifdef AETHER_SIMULATION
+	.quad	service_chaos - 0x200000
+#else
+	.quad	0
+#endif
+	.quad	0
 
 	.section .text.start, "ax"
 	.global	_start

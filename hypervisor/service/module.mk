@@ -6,7 +6,7 @@ wire_messages := $(addprefix netboot/wire/,tlv.c message.c datagram.c seal.c rep
 	beat_series.c beat_track.c ack.c console.c guest_state.c)
 service := $(addprefix hypervisor/service/,hvcall.c log.c config.c place.c guest_fdt.c digest.c payload.c load.c loader.c main.c)
 
-$(call srcs,svc,hypervisor/service/crt.S $(service) hypervisor/lib/string.c hypervisor/lib/fmt.c \
+$(call srcs,svc,hypervisor/service/crt.S hypervisor/service/chaos.S $(service) hypervisor/lib/string.c hypervisor/lib/fmt.c \
 	$(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c) $(wire_messages))
 
 payload := $(addprefix hypervisor/service/,payload.c digest.c) $(wire) hypervisor/lib/fmt.c $(libfdt_rw) $(mbedtls_sha256) \

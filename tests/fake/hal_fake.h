@@ -179,6 +179,8 @@ size_t fake_watched_pages(void);
  * writes need no scrub before a VM gets the page (it loads VMs), and the service may map what the
  * firmware left. */
 void fake_watch_ownership(uint16_t service_vmid);
+/* The service's own memory: it may be scrubbed while it is mapped to the service, when no CPU has that loaded. */
+void fake_watch_service_memory(pa_t base, uint64_t bytes);
 
 /* --- the GIC's virtual CPU interface, acted on as the guest of the current CPU would --- */
 

@@ -21,8 +21,10 @@ $(call host_test,test_sysreg,tests/unit/test_sysreg.c hypervisor/core/sysreg.c)
 $(call host_test,test_vuart,tests/unit/test_vuart.c hypervisor/core/vuart.c)
 
 # The core as a whole on the fake machine (small_node.h).
-core_c := $(addprefix hypervisor/core/,console.c hvc.c console_ring.c keep.c telemetry.c vm_memory.c hypervisor/lib/kdf.c nic.c psci.c sched.c smccc.c sysreg.c trap.c vcpu.c vgic.c vgic_lr.c \
-	vgic_overflow.c vgic_mmio.c vgic_mmio_v2.c vgic_mmio_v3.c vm.c vm_service.c vuart.c pgtable.c) $(pages_c) hypervisor/lib/fmt.c
+core_c := $(addprefix hypervisor/core/,console.c console_ring.c hvc.c keep.c nic.c pgtable.c psci.c reload.c \
+	sched.c smccc.c supervise.c sysreg.c telemetry.c trap.c vcpu.c vgic.c vgic_lr.c vgic_mmio.c vgic_mmio_v2.c \
+	vgic_mmio_v3.c vgic_overflow.c vm.c vm_memory.c vm_service.c vuart.c) $(pages_c) hypervisor/lib/fmt.c hypervisor/lib/kdf.c \
+	$(mbedtls_sha256)
 small_node := tests/unit/small_node.c $(core_c) $(fake)
 
 $(call host_test,test_vm,tests/unit/test_vm.c $(small_node))

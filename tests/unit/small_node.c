@@ -81,6 +81,11 @@ static void start_service(void)
 			 HV_OK);
 	fake_watch_table(&vms[VM_SERVICE].stage2);
 	hal_tables_publish(); /* to the watch everything is new */
+	pa_t base = PA(0);
+	unsigned attributes = 0;
+	uint64_t block = 0;
+	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE, &base, &attributes, &block), HV_OK);
+	fake_watch_service_memory(base, header.total_bytes);
 }
 
 void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)

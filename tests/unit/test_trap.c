@@ -345,7 +345,7 @@ static void what_has_no_syndrome_is_not_decoded(void **state)
 	}
 }
 
-static void the_service_has_no_devices(void **state)
+static void the_service_has_no_devices_and_dies_of_looking(void **state)
 {
 	(void)state;
 	struct vcpu *service = node_service();
@@ -356,7 +356,8 @@ static void the_service_has_no_devices(void **state)
 	assert_ptr_equal(node_trap(service, ESR(DATA_ABORT_LOWER, MMIO(2, 7)),
 				   AETHER_GUEST_UART_BASE + UARTFR),
 			 service);
-	assert_int_equal(fake_log_count_of(FAKE_OP_INJECT_ABORT), 1);
+	assert_int_equal(fake_log_count_of(FAKE_OP_INJECT_ABORT), 0);
+	assert_non_null(strstr(fake_console_output(), "service failed: reached for memory that is not its own"));
 }
 
 /* --- interrupts, SError --- */
@@ -429,7 +430,7 @@ int main(void)
 		TEST(redistributors_are_as_many_as_vcpus),
 		TEST(nothing_answers_elsewhere),
 		TEST(what_has_no_syndrome_is_not_decoded),
-		TEST(the_service_has_no_devices),
+		TEST(the_service_has_no_devices_and_dies_of_looking),
 		TEST(a_system_error_ends_the_vm_alone),
 		TEST(the_guests_timer_becomes_its_interrupt),
 		TEST(interrupts_are_taken_in_bounded_numbers),

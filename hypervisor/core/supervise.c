@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The service's death and return (core/supervise.h has the states).
+ *
+ * Invariants: (1) while it reloads, its vCPU is not loaded and never RUNNING; (2) an instance starts with nothing of
+ * the last one: memory, registers, interrupt controller, network card, boot information with fresh entropy; (3) what a
+ * guest sees does not change by it. Hostile: everything the service does, at any instant.
+ *
+ * Silence. The service must show a sign of life each AETHER_ALIVE_MS. When guests are busy it has as little as its
+ * reservation of the CPU, so a clock on the wall alone would kill a healthy one on a machine that is short of time: it
+ * is silent when that long has passed and it has had SILENT_CPU_MS of its CPU in it. 20 ms are less than the 25 ms
+ * that the default reservation is sure to give in a second, so the wall decides as a rule, and are far more than
+ * honest work between two signs of life may take.
+ */
+#include "core/supervise.h"
+
+#include "abi/bootinfo.h"
+#include "core/chaos.h"
+#include "core/console.h"
+#include "core/hal.h"
+#include "core/hvc.h"
+#include "core/nic.h"
+#include "core/percpu.h"
+#include "core/reload.h"
+#include "core/sched.h"
+#include "lib/string.h"
+
+#include "hal_fast.h"
+
+#ifdef AETHER_SIMULATION
+#define IS_SIMULATION 1u
+#else
+#define IS_SIMULATION 0u
+#endif
+#define NEVER UINT64_MAX
+#define SILENT_CPU_MS 20u
+#define STEADY_S 60u /* so long a life ends a row of deaths */
+#define DEATHS_AT_ONCE 2u /* in a row, which are restarted without delay */
+#define BACK_OFF_FIRST_MS 100u
+#define BACK_OFF_MOST_MS 10000u
+/* A reload is done in bursts, and between them the CPU is the guests' for as long. */
+#define BURST_HZ 4000u
+
+static struct {
+	struct aether_bootinfo *info;
+	const struct service_image *image;
+	bool is_reloading;
+	uint64_t look_at; /* ticks: when it is overdue, unless it shows a sign of life */
+	uint64_t used_at; /* ticks of CPU that it had used at its last sign of life */
+	uint64_t entered_at;
+	uint64_t burst_end; /* 0: none begun */
+	uint32_t deaths; /* in a row */
+	uint64_t restarts;
+} watch;
+
+static const char *const failure_words[] = {
+#define X(number, symbol, words) [number] = words,
+	AETHER_SERVICE_FAILURES(X)
+#undef X
+};
+
+static struct vcpu *service(void)
+{
+	return vms[VM_SERVICE].vcpus[0];
+}
+
+static uint64_t ticks_of_ms(uint64_t ms)
+{
+	return hal_ticks_per_second() * ms / 1000;
+}
+
+/* CPU time that the service has had, exits included. */
+static uint64_t used_ticks(void)
+{
+	return vcpu_loaded_ticks(service(), hal_fast_ticks());
+}
+
+void supervise_init(struct aether_bootinfo *info, const struct service_image *image)
+{
+	memset(&watch, 0, sizeof(watch));
+	watch.info = info;
+	watch.image = image;
+	info->is_simulation = IS_SIMULATION;
+	chaos_init();
+	supervise_alive();
+	watch.entered_at = hal_ticks();
+}
+
+/* --- silence --- */
+
+void supervise_alive(void)
+{
+	watch.used_at = used_ticks();
+	watch.look_at = hal_fast_ticks() + ticks_of_ms(AETHER_ALIVE_MS);
+}
+
+uint64_t supervise_deadline(void)
+{
+	const uint64_t chaos = watch.is_reloading ? NEVER : chaos_deadline();
+	if (watch.is_reloading || service()->is_event_waiter) {
+		return chaos;
+	}
+	return watch.look_at < chaos ? watch.look_at : chaos;
+}
+
+static void check_silence(uint64_t now)
+{
+	if (service()->is_event_waiter || now < watch.look_at) {
+		return;
+	}
+	const uint64_t used = used_ticks() - watch.used_at;
+	if (used < ticks_of_ms(SILENT_CPU_MS)) {
+		watch.look_at = now + ticks_of_ms(SILENT_CPU_MS) - used;
+		return;
+	}
+	supervise_fail(AETHER_SERVICE_SILENT, 0, 0);
+}
+
+void supervise_check(uint64_t now)
+{
+	if (!watch.is_reloading) {
+		chaos_check(now);
+	}
+	if (!watch.is_reloading) {
+		check_silence(now);
+	}
+}
+
+/* --- death --- */
+
+/* How long the next instance has to wait. */
+static uint64_t back_off_ms(uint64_t now, enum aether_service_failure cause)
+{
+	if (now - watch.entered_at >= STEADY_S * hal_ticks_per_second() ||
+	    cause == AETHER_SERVICE_CHAOS || chaos_is_running()) {
+		watch.deaths = 0;
+	}
+	watch.deaths++;
+	if (watch.deaths <= DEATHS_AT_ONCE) {
+		return 0;
+	}
+	uint64_t ms = BACK_OFF_FIRST_MS;
+	for (uint32_t i = DEATHS_AT_ONCE + 1; i < watch.deaths && ms < BACK_OFF_MOST_MS; i++) {
+		ms *= 2;
+	}
+	return ms < BACK_OFF_MOST_MS ? ms : BACK_OFF_MOST_MS;
+}
+
+static void say(enum aether_service_failure cause, uint64_t a, uint64_t b, uint64_t pc, uint64_t delay_ms)
+{
+	const uint32_t next = watch.info->instance + 1;
+	if (delay_ms == 0) {
+		console_printf("aether: service failed: %s (esr %lx ipa %lx pc %lx); instance %u follows\n",
+			       failure_words[cause], a, b, pc, next);
+	} else {
+		console_printf("aether: service failed: %s (esr %lx ipa %lx pc %lx); instance %u follows in %lu ms\n",
+			       failure_words[cause], a, b, pc, next, delay_ms);
+	}
+}
+
+static void end(enum aether_service_failure cause, uint64_t a, uint64_t b, uint64_t pc)
+{
+	struct vcpu *vcpu = service();
+	if (watch.is_reloading) {
+		return;
+	}
+	const uint64_t now = hal_ticks();
+	sched_turn_off(vcpu);
+	nic_stop();
+	hvc_service_died();
+	const uint64_t delay_ms = cause == AETHER_SERVICE_UPDATE ? 0 : back_off_ms(now, cause);
+	chaos_died();
+	say(cause, a, b, pc, delay_ms);
+	watch.is_reloading = true;
+	watch.burst_end = 0;
+	watch.restarts++;
+	watch.info->restart_ticks = now;
+	watch.info->restart_cause = cause;
+	reload_begin(watch.image);
+	vcpu->is_event_waiter = false;
+	vcpu->wake_deadline = delay_ms == 0 ? NEVER : now + ticks_of_ms(delay_ms);
+	vcpu->state = delay_ms == 0 ? VCPU_RUNNABLE : VCPU_BLOCKED;
+}
+
+void supervise_fail(enum aether_service_failure cause, uint64_t a, uint64_t b)
+{
+	end(cause, a, b, service()->pc);
+}
+
+/* --- return --- */
+
+bool supervise_is_reloading(void)
+{
+	return watch.is_reloading;
+}
+
+static void enter(struct vcpu *vcpu, uint64_t now)
+{
+	struct aether_bootinfo *info = watch.info;
+	vgic_init(&vcpu->vm->gic, vm_host.gic_version, 1, vm_host.lr_count);
+	vgic_reset_vcpu(&vcpu->vm->gic, 0);
+	vcpu_init(vcpu, vcpu->vm, 0, vcpu->cpu);
+	vcpu->state = VCPU_RUNNABLE;
+	vcpu->pc = reload_entry();
+	info->instance++;
+	info->core_ticks = now;
+	nic_start();
+	watch.is_reloading = false;
+	watch.entered_at = now;
+	supervise_alive();
+	chaos_entered(now);
+}
+
+bool supervise_step(struct vcpu *vcpu)
+{
+	const uint64_t now = hal_ticks();
+	const uint64_t burst = hal_ticks_per_second() / BURST_HZ;
+	if (watch.burst_end == 0) {
+		watch.burst_end = now + burst;
+	}
+	if (reload_part()) {
+		enter(vcpu, now);
+		return true;
+	}
+	if (now >= watch.burst_end) {
+		watch.burst_end = 0;
+		vcpu->state = VCPU_BLOCKED;
+		vcpu->wake_deadline = now + burst;
+	}
+	return false;
+}
+
+/* --- hypercalls --- */
+
+enum exit_action supervise_call(struct vcpu *vcpu)
+{
+	switch (vcpu->x[0]) {
+	case AETHER_HVC_ALIVE:
+		supervise_alive();
+		vcpu->x[0] = 0;
+		return EXIT_RESUME;
+	case AETHER_HVC_FAIL:
+		end(AETHER_SERVICE_FAULT, vcpu->x[1], vcpu->x[3], vcpu->x[2]);
+		return EXIT_RESUME;
+	case AETHER_HVC_CHAOS:
+		return chaos_call(vcpu);
+	default: /* AETHER_HVC_SERVICE_UPDATE */
+		vcpu->x[0] = (uint64_t)AETHER_EPERM;
+		return EXIT_RESUME;
+	}
+}
+
+void supervise_fill_telemetry(struct aether_telemetry *telemetry)
+{
+	telemetry->restarts = watch.restarts;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Hypercalls and log lines of a service that is a test. */
+#include <stdint.h>
+
+#include "abi/hvc.h"
+#include "lib/fmt.h"
+
+struct call {
+	uint64_t x[8];
+};
+
+static inline int64_t call(uint32_t id, struct call *c)
+{
+	register uint64_t x0 __asm__("x0") = id;
+	register uint64_t x1 __asm__("x1") = c->x[1];
+	register uint64_t x2 __asm__("x2") = c->x[2];
+	register uint64_t x3 __asm__("x3") = c->x[3];
+	register uint64_t x4 __asm__("x4") = c->x[4];
+	register uint64_t x5 __asm__("x5") = c->x[5];
+	register uint64_t x6 __asm__("x6") = c->x[6];
+	register uint64_t x7 __asm__("x7") = c->x[7];
+	__asm__ volatile("hvc #0"
+			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7)
+			 :
+			 : "memory");
+	c->x[1] = x1;
+	c->x[2] = x2;
+	c->x[3] = x3;
+	return (int64_t)x0;
+}
+
+static inline int64_t call3(uint32_t id, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+	struct call c = {.x = {0, x1, x2, x3}};
+	return call(id, &c);
+}
+
+/* A line of at most 160 bytes, once there is room for all of it. */
+#define SAY(...)                                                                                   \
+	do {                                                                                       \
+		char say_text[160];                                                                \
+		say(say_text, fmt_string(say_text, sizeof(say_text), __VA_ARGS__));                \
+	} while (0)
+
+static inline void say(const char *text, uint64_t bytes)
+{
+	uint64_t done = 0;
+	while (done < bytes) {
+		struct call c = {.x = {0}};
+		const uint64_t left = bytes - done;
+		c.x[1] = left < 48 ? left : 48;
+		for (uint64_t i = 0; i < c.x[1]; i++) {
+			c.x[2 + i / 8] |= (uint64_t)(uint8_t)text[done + i] << (8 * (i % 8));
+		}
+		const uint64_t part = c.x[1];
+		done += call(AETHER_HVC_LOG, &c) == 0 ? part : 0;
+	}
+}
+
+static inline uint64_t ticks(void)
+{
+	uint64_t value;
+	__asm__ volatile("isb\n\tmrs %0, cntpct_el0" : "=r"(value) : : "memory");
+	return value;
+}

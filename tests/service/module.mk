@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+# Services that are tests of the core under them; README.md. They run in a build for simulation (make simulation).
+$(call test_service,restart,tests/service/restart.c tests/service/guest.S hypervisor/service/crt.S hypervisor/service/chaos.S \
+	hypervisor/lib/fmt.c hypervisor/lib/string.c)
