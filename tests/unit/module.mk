@@ -20,9 +20,11 @@ $(call host_test,test_sysreg,tests/unit/test_sysreg.c hypervisor/core/sysreg.c)
 
 $(call host_test,test_vuart,tests/unit/test_vuart.c hypervisor/core/vuart.c)
 
+$(call host_test,test_vrtc,tests/unit/test_vrtc.c hypervisor/core/vrtc.c $(fake))
+
 # The core as a whole on the fake machine (small_node.h).
 core_c := $(addprefix hypervisor/core/,console.c hvc.c psci.c sched.c smccc.c sysreg.c trap.c vcpu.c vgic.c vgic_lr.c \
-	vgic_overflow.c vgic_mmio.c vgic_mmio_v2.c vgic_mmio_v3.c vm.c vm_service.c vuart.c pgtable.c) $(pages_c) hypervisor/lib/fmt.c
+	vgic_overflow.c vgic_mmio.c vgic_mmio_v2.c vgic_mmio_v3.c vm.c vm_service.c vrtc.c vuart.c pgtable.c) $(pages_c) hypervisor/lib/fmt.c
 small_node := tests/unit/small_node.c $(core_c) $(fake)
 
 $(call host_test,test_vm,tests/unit/test_vm.c $(small_node))
