@@ -46,7 +46,8 @@ enum aether_service_failure {
 	X(6, MMIO_UART, "uart")                                                                    \
 	X(7, ABORT, "abort")                                                                       \
 	X(8, FP, "fp")                                                                             \
-	X(9, OTHER, "other")
+	X(9, OTHER, "other")                                                                       \
+	X(10, MMIO_RTC, "rtc")
 
 enum aether_exit_cause {
 #define X(number, symbol, name) AETHER_EXIT_##symbol = number,

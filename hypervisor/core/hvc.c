@@ -157,6 +157,24 @@ static enum exit_action call_event_wait(struct vcpu *vcpu)
 	return answer(vcpu, HV_OK);
 }
 
+/* Guests whose alarm the new time moves are asked to look at it. */
+static enum exit_action call_time_set(struct vcpu *vcpu)
+{
+	if (vcpu->x[2] > hal_ticks()) {
+		return answer(vcpu, HV_EINVAL);
+	}
+	vrtc_set_time(vcpu->x[1], vcpu->x[2]);
+	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+		if (atomic_load(&vms[i].state) == AETHER_VM_RUNNING) {
+			vrtc_poll(&vms[i].rtc);
+			if (vrtc_alarm(&vms[i].rtc) != UINT64_MAX) {
+				vcpu_request(vms[i].vcpus[0], VCPU_REQUEST_SYNC);
+			}
+		}
+	}
+	return answer(vcpu, HV_OK);
+}
+
 static enum exit_action call_log(struct vcpu *vcpu)
 {
 	const uint64_t count = vcpu->x[1];
@@ -262,6 +280,8 @@ enum exit_action hvc_call(struct vcpu *vcpu)
 	case AETHER_HVC_TELEMETRY:
 		telemetry_update();
 		return answer(vcpu, HV_OK);
+	case AETHER_HVC_TIME_SET:
+		return call_time_set(vcpu);
 	case AETHER_HVC_NODE_OFF:
 		return call_node_off(vcpu);
 	case AETHER_HVC_NIC_POST:

@@ -83,6 +83,22 @@ static void wake_expired(struct percpu *cpu)
 	}
 }
 
+/* Guests' real-time clocks: a VM's is looked after by the CPU of its vCPU 0. */
+static void poll_clocks(struct percpu *cpu)
+{
+	for (unsigned i = 0; i < cpu->slot_count; i++) {
+		struct vcpu *vcpu = cpu->slots[i];
+		if (vcpu != NULL && vcpu->index == 0 && vrtc_alarm(&vcpu->vm->rtc) <= hal_ticks()) {
+			vrtc_poll(&vcpu->vm->rtc);
+		}
+	}
+}
+
+static uint64_t clock_deadline(const struct vcpu *vcpu)
+{
+	return vcpu->index == 0 ? vrtc_alarm(&vcpu->vm->rtc) : NEVER;
+}
+
 static void program(const struct percpu *cpu)
 {
 	hal_timer_set(cpu->backstop != 0 && cpu->backstop < cpu->deadline ? cpu->backstop : cpu->deadline);
@@ -110,6 +126,7 @@ void sched_timer(struct percpu *cpu)
 	}
 	cpu->deadline = NEVER;
 	program(cpu);
+	poll_clocks(cpu);
 	wake_expired(cpu);
 	if (has_service(cpu)) {
 		supervise_check(hal_ticks());
@@ -158,6 +175,9 @@ static void set_timer(struct percpu *cpu, const struct vcpu *chosen)
 	bool is_contended = false;
 	for (unsigned i = 0; i < cpu->slot_count; i++) {
 		const struct vcpu *vcpu = cpu->slots[i];
+		if (vcpu != NULL && clock_deadline(vcpu) < deadline) {
+			deadline = clock_deadline(vcpu);
+		}
 		if (vcpu == NULL || vcpu == chosen) {
 			continue;
 		}

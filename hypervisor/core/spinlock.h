@@ -7,7 +7,8 @@
  * most AETHER_PCPU_MAX CPUs contend, each holds a lock for some hundred instructions, and a waiter spins on its
  * own cache line. The core runs with interrupts masked, so a holder is never descheduled by the core itself.
  *
- * Order, where two are held: vuart before vgic or console. All others are taken alone.
+ * Order, where two are held: vuart before vgic or console; vrtc before vgic or the wall clock. All others are taken
+ * alone.
  */
 #include <stdatomic.h>
 #include <stdint.h>

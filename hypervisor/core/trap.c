@@ -266,6 +266,18 @@ static outcome_t access_uart(struct vcpu *vcpu, uint64_t offset, unsigned bytes,
 	return OUTCOME(action, MMIO_UART);
 }
 
+static outcome_t access_rtc(struct vcpu *vcpu, uint64_t offset, unsigned bytes, bool is_write)
+{
+	struct vrtc *rtc = &vcpu->vm->rtc;
+	const uint64_t alarm = vrtc_alarm(rtc);
+	const enum exit_action action = vrtc_access(rtc, offset, bytes, is_write, &vcpu->mmio_value);
+	if (vrtc_alarm(rtc) != alarm) {
+		vcpu_request(vcpu->vm->vcpus[0], VCPU_REQUEST_SYNC); /* its CPU keeps the alarm's time */
+	}
+	vgic_flush(&vcpu->vm->gic, vcpu->index);
+	return OUTCOME(action, MMIO_RTC);
+}
+
 static inline outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned bytes, bool is_write)
 {
 	if (vcpu->is_service) {
@@ -286,6 +298,9 @@ static inline outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned by
 	if (vcpu->vm->gic_version == 3 &&
 	    ipa - AETHER_GUEST_GICR_BASE < AETHER_GUEST_GICR_STRIDE * vcpu->vm->vcpu_count) {
 		return access_redist(vcpu, ipa - AETHER_GUEST_GICR_BASE, bytes, is_write);
+	}
+	if (ipa - AETHER_GUEST_RTC_BASE < PAGE_BYTES) {
+		return access_rtc(vcpu, ipa - AETHER_GUEST_RTC_BASE, bytes, is_write);
 	}
 	return OUTCOME(EXIT_INJECT_ABORT, ABORT);
 }

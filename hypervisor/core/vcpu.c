@@ -265,3 +265,8 @@ enum exit_action vcpu_write_vm_register(struct vcpu *vcpu, unsigned crn, unsigne
 	}
 	return EXIT_ADVANCE;
 }
+
+void vrtc_set_line(struct vrtc *rtc, bool is_high)
+{
+	vgic_set_level(&vms[rtc->vm].gic, 0, AETHER_GUEST_RTC_INTID, is_high);
+}

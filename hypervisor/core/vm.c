@@ -73,6 +73,7 @@ static void reset_machine(struct vm *vm)
 	}
 	vgic_init(&vm->gic, vm_host.gic_version, vm->vcpu_count, vm_host.lr_count);
 	vuart_init(&vm->uart, vm->id);
+	vrtc_init(&vm->rtc, vm->id);
 	psci_init(&vm->psci, vm->vcpu_count, AETHER_GUEST_RAM_BASE, vm->ram_bytes);
 	atomic_store(&vm->stop_reason, AETHER_STOP_NONE);
 	atomic_store(&vm->stop_detail, 0);

@@ -30,6 +30,7 @@
 #include "core/psci.h"
 #include "core/vcpu.h"
 #include "core/vgic.h"
+#include "core/vrtc.h"
 #include "core/vuart.h"
 
 #define VM_SERVICE AETHER_VM_MAX /* the service's number */
@@ -70,6 +71,7 @@ struct vm {
 
 	struct psci psci;
 	struct vuart uart;
+	struct vrtc rtc;
 	struct vgic gic;
 	struct vcpu *vcpus[AETHER_VCPU_MAX];
 };

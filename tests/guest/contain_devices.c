@@ -92,9 +92,11 @@ static void settle(void)
 void check_garbage(void)
 {
 	const struct target uart = {"the UART", (uint64_t)uart_base, 0x1000, 4};
+	const struct target rtc = {"the real-time clock", 0x09010000, 0x1000, 0};
 	const struct target distributor = {"the distributor", gic_dist_base(), 0x10000, 0};
 	fill_with_garbage(&uart, 1);
 	report_equal(uart_read(UART_PERIPHID0) & 0xff, 0x11, "the UART still answers");
+	fill_with_garbage(&rtc, 5);
 	fill_with_garbage(&distributor, 2);
 	report(is_working(), "interrupts work when the distributor is set up again");
 	if (gic_version() == 3) {

@@ -95,7 +95,7 @@ static bool is_device(uint64_t address)
 	const uint64_t bytes = gic_version() == 2 ? 0x10000 : UINT64_C(0x20000) * cpu_count();
 	return (address >= gicd && address < gicd + 0x10000) ||
 	       (address >= interface && address < interface + bytes) ||
-	       address == (uint64_t)uart_base;
+	       address == (uint64_t)uart_base || address == 0x09010000;
 }
 
 /* Nothing but the guest's own RAM and devices: the core's memory and other guests' are nowhere. */

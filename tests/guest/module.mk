@@ -16,6 +16,7 @@ $(call guest_image,contain,$(addprefix tests/guest/,contain.c contain_memory.c c
 	contain_storm.c contain_el0.c el0.S) $(guest_lib))
 $(call guest_image,two,tests/guest/two.c $(guest_regs) $(guest_lib))
 $(call guest_image,echo,tests/guest/echo.c $(guest_lib))
+$(call guest_image,rtc,tests/guest/rtc.c $(guest_lib))
 $(call guest_image,crash,tests/guest/crash.c $(guest_lib))
 # Stands here because it is made of the same library.
 $(call guest_image,bench,tests/bench/bench.c tests/bench/measure.S $(guest_lib))

@@ -20,10 +20,12 @@ $(call host_test,test_sysreg,tests/unit/test_sysreg.c hypervisor/core/sysreg.c)
 
 $(call host_test,test_vuart,tests/unit/test_vuart.c hypervisor/core/vuart.c)
 
+$(call host_test,test_vrtc,tests/unit/test_vrtc.c hypervisor/core/vrtc.c $(fake))
+
 # The core as a whole on the fake machine (small_node.h).
 core_c := $(addprefix hypervisor/core/,console.c console_ring.c hvc.c keep.c nic.c pgtable.c psci.c reload.c \
 	sched.c smccc.c supervise.c sysreg.c telemetry.c trap.c vcpu.c vgic.c vgic_lr.c vgic_mmio.c vgic_mmio_v2.c \
-	vgic_mmio_v3.c vgic_overflow.c vm.c vm_memory.c vm_service.c vuart.c) $(pages_c) hypervisor/lib/fmt.c hypervisor/lib/kdf.c \
+	vgic_mmio_v3.c vgic_overflow.c vm.c vm_memory.c vm_service.c vrtc.c vuart.c) $(pages_c) hypervisor/lib/fmt.c hypervisor/lib/kdf.c \
 	$(mbedtls_sha256)
 small_node := tests/unit/small_node.c $(core_c) $(fake)
 

@@ -239,6 +239,25 @@ static void counters_are_bounded(void **state)
 	assert_true(service->x[1] > 10);
 }
 
+static void the_time_is_of_a_moment_that_has_been(void **state)
+{
+	(void)state;
+	struct vm *vm = node_run(4 * MIB, 1);
+	uint64_t value = 0;
+	bring_service();
+	assert_int_equal(call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks() + 1, 0), AETHER_EINVAL);
+	assert_int_equal(call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks(), 0), 0);
+	assert_int_equal(vrtc_access(&vm->rtc, 0, 4, false, &value), EXIT_ADVANCE);
+	assert_int_equal(value, 77);
+	/* An alarm that the new time has passed. */
+	value = 100;
+	assert_int_equal(vrtc_access(&vm->rtc, 4, 4, true, &value), EXIT_ADVANCE);
+	assert_int_not_equal(vrtc_alarm(&vm->rtc), UINT64_MAX);
+	assert_int_equal(call(AETHER_HVC_TIME_SET, UINT64_MAX, 0, 0), 0);
+	assert_int_equal(vrtc_alarm(&vm->rtc), UINT64_MAX);
+	assert_true(vm->rtc.is_raw);
+}
+
 static void the_node_goes_down_when_its_console_has_drained(void **state)
 {
 	(void)state;
@@ -378,6 +397,7 @@ int main(void)
 		TEST(a_creation_that_fails_is_undone_before_the_answer),
 		TEST(logs_are_bounded),
 		TEST(counters_are_bounded),
+		TEST(the_time_is_of_a_moment_that_has_been),
 		TEST(the_node_goes_down_when_its_console_has_drained),
 		TEST(a_hostile_service_breaks_nothing),
 #undef TEST

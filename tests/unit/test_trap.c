@@ -29,6 +29,8 @@
 #define UARTIMSC 0x38u
 #define GICD_ISENABLER1 0x104u
 #define GICR_WAKER 0x14u
+#define RTCMR 0x04u
+#define RTCIMSC 0x10u
 #define GICC_DIR 0x1000u
 #define WFX_WFE 1u
 
@@ -292,6 +294,29 @@ static void deactivation_is_written_only(void **state)
 		       AETHER_EXIT_ABORT);
 }
 
+static void the_clock_interrupts_at_its_match(void **state)
+{
+	(void)state;
+	const uint64_t read = ESR(DATA_ABORT_LOWER, MMIO(2, 6));
+	const uint64_t write = ESR(DATA_ABORT_LOWER, ESR_ISS_WNR | MMIO(2, 6));
+	vrtc_set_time(UINT64_C(1795000000000000000), hal_ticks());
+	exit_with(read, AETHER_GUEST_RTC_BASE, 4, 6, AETHER_EXIT_MMIO_RTC);
+	assert_int_equal(vcpu->x[6], 1795000000);
+	vcpu->x[6] = 1;
+	exit_with(write, AETHER_GUEST_RTC_BASE + RTCIMSC, 4, 31, AETHER_EXIT_MMIO_RTC);
+	vcpu->x[6] = 1795000003;
+	exit_with(write, AETHER_GUEST_RTC_BASE + RTCMR, 4, 31, AETHER_EXIT_MMIO_RTC);
+	const uint64_t alarm = hal_ticks() + 3 * hal_ticks_per_second();
+	assert_int_equal(fake_timer_deadline(0), alarm);
+	assert_int_equal(vcpu->vm->gic.spi[0].line & 4, 0);
+	fake_set_ticks(alarm);
+	fake_irq_push(HAL_IRQ_TIMER, 26);
+	assert_ptr_equal(node_irq(0), vcpu);
+	assert_int_equal(vcpu->vm->gic.spi[0].line & 4, 4);
+	assert_true(fake_timer_deadline(0) > alarm);
+	assert_injects(write | SAS(1), AETHER_GUEST_RTC_BASE, FAKE_OP_INJECT_ABORT, AETHER_EXIT_MMIO_RTC);
+}
+
 static void redistributors_are_as_many_as_vcpus(void **state)
 {
 	(void)state;
@@ -427,6 +452,7 @@ int main(void)
 		TEST(stores_carry_their_register),
 		TEST(the_distributor_is_the_vms),
 		TEST(deactivation_is_written_only),
+		TEST(the_clock_interrupts_at_its_match),
 		TEST(redistributors_are_as_many_as_vcpus),
 		TEST(nothing_answers_elsewhere),
 		TEST(what_has_no_syndrome_is_not_decoded),
