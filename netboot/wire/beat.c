@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes and reads beats. Hostile input of beat_decode: all of it, also behind a right tag (a node may be broken). Every
- * length is checked by wire/tlv.h, the number of series by their bits, every state by its reader.
+ * Writes and reads beats. Hostile input of beat_decode: all of it, also behind a right tag (a node may be broken).
+ * Every length is checked by wire/tlv.h, the number of series by their bits, every state by its reader.
  */
 #include "wire/beat.h"
 

@@ -2,9 +2,13 @@
 # Fuzz targets. `make check` replays each corpus; `make fuzz T=manifest F=60` looks for more for F seconds.
 $(call host_test,fuzz_bundle,tests/fuzz/fuzz_bundle.c tests/fuzz/replay.c $(payload))
 $(call host_test,fuzz_manifest,tests/fuzz/fuzz_manifest.c tests/fuzz/replay.c $(payload))
+$(call host_test,fuzz_hello,tests/fuzz/fuzz_hello.c tests/fuzz/replay.c $(payload) $(wire_messages))
+$(call host_test,fuzz_beat,tests/fuzz/fuzz_beat.c tests/fuzz/replay.c $(payload) $(wire_messages))
+$(call host_test,fuzz_ack,tests/fuzz/fuzz_ack.c tests/fuzz/replay.c $(payload) $(wire_messages))
+$(call host_test,fuzz_console,tests/fuzz/fuzz_console.c tests/fuzz/replay.c $(payload) $(wire_messages))
 
-fuzz_sources := $(patsubst third/%,$(THIRD)/src/%,$(payload))
-$(O)/fuzz/%: tests/fuzz/fuzz_%.c $(payload:third/%=) $(third_src)
+fuzz_sources := $(patsubst third/%,$(THIRD)/src/%,$(payload) $(wire_messages))
+$(O)/fuzz/%: tests/fuzz/fuzz_%.c $(payload:third/%=) $(wire_messages) $(third_src)
 	@mkdir -p $(@D); $(call say,FUZZ,$@)
 	$(Q)clang $(flags.hosted) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I tests \
 		-isystem $(THIRD)/src/mbedtls/include -isystem $(THIRD)/src/libfdt -w $< $(fuzz_sources) -o $@

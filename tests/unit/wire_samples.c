@@ -171,17 +171,16 @@ void sample_hello(struct hello *hello)
 
 void sample_answer(struct hello_answer *answer)
 {
-	*answer = (struct hello_answer){
-		.boot_id = SAMPLE_BOOT_ID,
-		.instance = SAMPLE_INSTANCE,
-		.status = HELLO_APPROVED,
-		.is_crash_taken = true,
-		.retry_ms = 5000,
-		.wall_clock_ns = UINT64_C(1767225600123456789),
-		.interval_ms = 1000,
-		.udp_port = 7480,
-		.reason = "welcome",
-	};
+	memset(answer, 0, sizeof(*answer));
+	answer->boot_id = SAMPLE_BOOT_ID;
+	answer->instance = SAMPLE_INSTANCE;
+	answer->status = HELLO_APPROVED;
+	answer->is_crash_taken = true;
+	answer->retry_ms = 5000;
+	answer->wall_clock_ns = UINT64_C(1767225600123456789);
+	answer->interval_ms = 1000;
+	answer->udp_port = 7480;
+	snprintf(answer->reason, sizeof(answer->reason), "welcome");
 }
 
 /* --- encoded --- */
