@@ -24,7 +24,6 @@ struct net_lease {
 	uint32_t address;
 	uint32_t netmask;
 	uint32_t router;
-	uint32_t dns;
 	uint32_t server_id; /* the DHCP server */
 	uint32_t siaddr; /* the next server of the boot */
 	uint32_t lease_seconds;
@@ -54,12 +53,13 @@ enum net_result net_start(const struct net_config *config);
 
 /* Handles received frames, a bounded number of them, and timers. */
 void net_poll(uint64_t now);
-/* In how many ticks net_poll() has to be called even without AETHER_EVENT_NIC; 0: at once. */
+/* Before each sleep: sends what is to be sent. In how many ticks net_poll() has to be called even without
+ * AETHER_EVENT_NIC; 0: at once. */
 uint64_t net_wait(uint64_t now);
 
 /* There is an address: hinted, or confirmed. */
 bool net_is_up(void);
-/* Rises whenever net_lease() would tell something new (remaining_seconds aside): keep it then. */
+/* Rises with each lease that is got, confirmed, renewed or lost: keep net_lease() then. */
 uint32_t net_lease_changes(void);
 /* The DHCP server has confirmed the lease to this instance. */
 bool net_lease_is_confirmed(void);
@@ -74,10 +74,9 @@ typedef void net_udp_fn(void *context, uint32_t from, uint16_t from_port, const 
 /* Local port; 0: one that is free. Closes the one before. */
 enum net_result net_udp_open(uint16_t port, net_udp_fn *fn, void *context);
 uint16_t net_udp_port(void);
-/* Goes out before the next sleep at the latest: see net_flush(). With the peer's hardware address unknown, the newest
- * datagram waits for ARP. */
+/* Goes out with net_flush(). With the peer's hardware address unknown, the newest datagram waits for ARP. */
 enum net_result net_udp_send(uint32_t to, uint16_t port, const void *bytes, size_t count);
-/* Sends now what would go out at the end of net_poll(). */
+/* Sends what is to be sent; net_poll() and net_wait() do it too. */
 void net_flush(void);
 
 /* --- counters, since the start of this instance --- */
@@ -85,9 +84,9 @@ enum net_drop {
 	NET_DROP_CHECKSUM,
 	NET_DROP_LENGTH, /* a length or option field that cannot be */
 	NET_DROP_PROTOCOL, /* not one of ours, or no one listens */
-	NET_DROP_ADDRESS, /* not to us; no route */
+	NET_DROP_ROUTE, /* to be sent, but no way there */
 	NET_DROP_MEMORY, /* a pool was empty */
-	NET_DROP_OTHER,
+	NET_DROP_OTHER, /* for other hosts, of other subnets, and what lwIP gives no reason for */
 	NET_DROP_COUNT,
 };
 
