@@ -63,10 +63,11 @@ struct fetch {
 	struct fetch_progress progress;
 	uint32_t http_id;
 	uint32_t barren_tries; /* in a row without a byte */
-	uint64_t try_first; /* offset at which this try's answer begins */
-	uint64_t try_bytes; /* of it so far */
+	uint64_t try_began; /* done_bytes when this try began */
+	uint64_t try_first; /* offset at which its answer begins */
+	uint64_t try_bytes; /* of that so far */
 	uint64_t again_at; /* FETCH_PAUSED */
-	bool is_wrong; /* this try's answer was refused: why says how */
+	enum fetch_why wrong; /* why this try's answer was refused for good */
 	uint64_t now; /* of the last call */
 	uint64_t counter_hz;
 };

@@ -6,5 +6,5 @@ lwip_flags := -isystem $(THIRD)/src/lwip/src/include -I hypervisor/service/lwip
 flags.svc += $(lwip_flags)
 flags.host += $(lwip_flags)
 
-net := $(addprefix hypervisor/service/,net.c net_counters.c net_dhcp.c net_port.c nic.c nic_virtio.c)
+net := $(addprefix hypervisor/service/,net.c net_counters.c net_dhcp.c net_port.c nic.c nic_virtio.c http.c http_parse.c fetch.c)
 $(call srcs,svc,$(net) hypervisor/service/nic_window.c $(lwip_core))
