@@ -30,6 +30,19 @@ _start:
 	adr	x0, service_vectors
 	msr	vbar_el1, x0
 	isb
+	/* Data that is written to and does not start as zero: its values are in the file's read-only part. */
+	adrp	x0, __data_start
+	add	x0, x0, #:lo12:__data_start
+	adrp	x1, __data_end
+	add	x1, x1, #:lo12:__data_end
+	adrp	x2, __data_load
+	add	x2, x2, #:lo12:__data_load
+2:	cmp	x0, x1
+	b.hs	3f
+	ldp	x3, x4, [x2], #16
+	stp	x3, x4, [x0], #16
+	b	2b
+3:
 	/* The stack guard: entropy if the core has some, else only a number that differs from boot to boot. */
 	mov	x0, #0x100000			/* AETHER_IPA_BOOTINFO */
 	ldr	x1, [x0, #SERVICE_ENTROPY_OFFSET]

@@ -3,7 +3,7 @@
  * Writes a guest's device tree, node by node, in one pass.
  *
  * Same nodes, names and `compatible` strings as QEMU's `virt`, so that a kernel built for that machine
- * finds everything where it expects it; what this machine does not have (PCIe, flash, RTC, PMU) is
+ * finds everything where it expects it; what this machine does not have (PCIe, flash, PMU) is
  * absent. The first error is kept, and the calls after it do nothing.
  *
  * Interrupt specifiers (Linux, bindings/interrupt-controller/arm,gic.yaml): <type number flags>, type 0 an
@@ -26,6 +26,7 @@ enum {
 	UART_CLOCK_HZ = 24000000,
 	GIC_FRAME_BYTES = 0x10000,
 	UART_FRAME_BYTES = 0x1000,
+	RTC_FRAME_BYTES = 0x1000,
 };
 
 struct writer {
@@ -209,6 +210,21 @@ static void put_uart(struct writer *w)
 	end_node(w);
 }
 
+static void put_rtc(struct writer *w)
+{
+	static const char compatible[] = "arm,pl031\0arm,primecell";
+	const uint32_t interrupts[] = {IRQ_SPI, AETHER_GUEST_RTC_INTID - 32, IRQ_LEVEL_HIGH};
+	const uint64_t reg[] = {AETHER_GUEST_RTC_BASE, RTC_FRAME_BYTES};
+
+	begin_node(w, "pl031@9010000");
+	put_bytes(w, "compatible", compatible, sizeof(compatible));
+	put_reg(w, reg, 1);
+	put_cells(w, "interrupts", interrupts, 3);
+	put_u32(w, "clocks", PHANDLE_CLOCK);
+	put_string(w, "clock-names", "apb_pclk");
+	end_node(w);
+}
+
 static void put_chosen(struct writer *w, const struct guest_fdt *guest)
 {
 	begin_node(w, "aliases");
@@ -254,6 +270,7 @@ int guest_fdt_encode(const struct guest_fdt *guest, void *dtb, size_t size)
 	put_gic(&w, guest);
 	put_timer(&w, guest);
 	put_uart(&w);
+	put_rtc(&w);
 	end_node(&w);
 	if (w.status == 0) {
 		w.status = fdt_finish(dtb);

@@ -158,7 +158,7 @@ static bool prepare_guest(struct loader *loader, uint32_t index)
 		return false;
 	}
 	const int64_t status = hvcall_vm_create((uint64_t)wanted->memory_mib << 20,
-						wanted->vcpu_count, flags, &guest->vm);
+						wanted->vcpu_count, flags, index, &guest->vm);
 	if (status != 0) {
 		log_line(LOG_ERROR,
 			 "loader: guest \"%s\" refused: %s (it wants %u MiB; %llu MiB were free "
@@ -260,17 +260,20 @@ static void take_stop(struct loader *loader, uint32_t index, uint32_t reason)
 	destroy_guest(guest);
 }
 
-static void take_event(struct loader *loader, const struct hvcall_vm_event *event)
+static void take_event(struct loader *loader, const struct hvcall_event *event)
 {
+	if (event->kinds == 0) {
+		return; /* the core ends a wait now and then */
+	}
 	for (uint32_t i = 0; i < MANIFEST_GUEST_MAX; i++) {
-		if (event->kind == AETHER_EVENT_VM_STOPPED &&
+		if ((event->kinds & AETHER_EVENT_VM_STOPPED) != 0 &&
 		    loader->guests[i].state == LOADER_GUEST_RUNNING &&
 		    loader->guests[i].vm == event->vm) {
 			take_stop(loader, i, event->reason);
 			return;
 		}
 	}
-	log_line(LOG_WARN, "loader: event %u of vm%u is for no guest", event->kind, event->vm);
+	log_line(LOG_WARN, "loader: event %llu of vm%u is for no guest", (unsigned long long)event->kinds, event->vm);
 }
 
 static void log_machine(const struct aether_bootinfo *info)
@@ -308,8 +311,8 @@ void loader_run(struct loader *loader, const struct loader_inputs *inputs)
 	}
 	start_guests(loader);
 	while (count_running(loader) != 0) {
-		struct hvcall_vm_event event;
-		const int64_t status = hvcall_event_wait(&event);
+		struct hvcall_event event;
+		const int64_t status = hvcall_event_wait(UINT64_MAX, &event);
 		if (status != 0) {
 			log_line(LOG_ERROR, "loader: cannot wait for guests: %s",
 				 error_words(status));

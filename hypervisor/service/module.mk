@@ -20,3 +20,5 @@ $(call host_test,test_loader_config,tests/unit/test_loader_config.c hypervisor/s
 $(call host_test,test_guest_fdt,tests/unit/test_guest_fdt.c hypervisor/service/guest_fdt.c $(libfdt_rw))
 $(call host_test,test_loader,tests/unit/test_loader.c $(addprefix hypervisor/service/,loader.c load.c place.c guest_fdt.c \
 	config.c log.c) $(payload))
+
+include hypervisor/service/net.mk

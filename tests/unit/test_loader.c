@@ -41,7 +41,7 @@ static struct {
 	size_t console_at;
 	size_t console_at_first_start;
 	unsigned int full_count; /* how often the console's ring is full */
-	struct hvcall_vm_event script[SCRIPT_MAX];
+	struct hvcall_event script[SCRIPT_MAX];
 	size_t script_count;
 	size_t script_at;
 	int64_t create_status; /* what every VM_CREATE answers, if not 0 */
@@ -64,8 +64,9 @@ static uint8_t *new_ram(uint64_t bytes)
 	return ram;
 }
 
-int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags, uint32_t *vm)
+int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags, uint64_t tag, uint32_t *vm)
 {
+	(void)tag;
 	if (core.create_status != 0) {
 		return core.create_status;
 	}
@@ -149,8 +150,9 @@ int64_t hvcall_vm_info(uint32_t vm, struct hvcall_vm_state *state)
 	return 0;
 }
 
-int64_t hvcall_event_wait(struct hvcall_vm_event *event)
+int64_t hvcall_event_wait(uint64_t deadline, struct hvcall_event *event)
 {
+	(void)deadline;
 	if (core.script_at == core.script_count) {
 		return AETHER_ENOSYS; /* the script's end ends the loader */
 	}
@@ -222,8 +224,8 @@ static int tear_down(void **state)
 
 static void add_stop(uint32_t vm, uint32_t reason)
 {
-	core.script[core.script_count++] = (struct hvcall_vm_event){
-		.kind = AETHER_EVENT_VM_STOPPED,
+	core.script[core.script_count++] = (struct hvcall_event){
+		.kinds = AETHER_EVENT_VM_STOPPED,
 		.vm = vm,
 		.reason = reason,
 	};
@@ -452,12 +454,12 @@ static void events_for_nobody_are_survived(void **state)
 	small_bundle_make(&bundle, 1);
 	add_stop(0, AETHER_STOP_POWER_OFF);
 	add_stop(77, AETHER_STOP_RESET);
-	core.script[core.script_count++] = (struct hvcall_vm_event){.kind = 9, .vm = 3};
+	core.script[core.script_count++] = (struct hvcall_event){.kinds = 8, .vm = 3};
 	core.vms[0].state = AETHER_VM_NONE;
 	run(NULL);
 	assert_console_has("aether: loader: event 1 of vm0 is for no guest\n");
 	assert_console_has("aether: loader: event 1 of vm77 is for no guest\n");
-	assert_console_has("aether: loader: event 9 of vm3 is for no guest\n");
+	assert_console_has("aether: loader: event 8 of vm3 is for no guest\n");
 }
 
 static void info_tells_places_times_and_counters(void **state)

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# The service's network. $(lwip) is what of lwIP is built, for the service and for tests.
+lwip_core := $(addprefix third/lwip/src/core/,def.c inet_chksum.c init.c ip.c mem.c memp.c netif.c pbuf.c stats.c tcp.c tcp_in.c \
+	tcp_out.c timeouts.c udp.c $(addprefix ipv4/,dhcp.c etharp.c icmp.c ip4.c ip4_addr.c)) third/lwip/src/netif/ethernet.c
+lwip_flags := -isystem $(THIRD)/src/lwip/src/include -I hypervisor/service/lwip
+flags.svc += $(lwip_flags)
+flags.host += $(lwip_flags)
+
+net := $(addprefix hypervisor/service/,net.c net_counters.c net_dhcp.c net_port.c nic.c nic_virtio.c http.c http_parse.c fetch.c)
+$(call srcs,svc,$(net) hypervisor/service/nic_window.c $(lwip_core))
