@@ -45,4 +45,7 @@ $(call host_test,test_machine,tests/unit/test_machine.c tests/model/random.c hyp
 $(O)/tests/test_machine: | $(third_rpi)
 $(call host_test,test_console,tests/unit/test_console.c $(small_node))
 $(call host_test,test_nic,tests/unit/test_nic.c $(small_node))
-$(call host_test,test_hvc,tests/unit/test_hvc.c tests/model/random.c $(small_node))
+$(call host_test,test_hvc,tests/unit/test_hvc.c tests/unit/service_calls.c tests/model/random.c $(small_node))
+$(call host_test,test_calls,tests/unit/test_calls.c tests/unit/service_calls.c $(small_node))
+$(call host_test,test_service_death,tests/unit/test_service_death.c tests/unit/service_calls.c $(small_node))
+$(call host_test,test_kdf,tests/unit/test_kdf.c hypervisor/lib/kdf.c $(mbedtls_sha256))

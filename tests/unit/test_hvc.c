@@ -21,20 +21,15 @@
 #include "hal_fake.h"
 #include "lib/bits.h"
 #include "model/random.h"
-#include "small_node.h"
+#include "service_calls.h"
 
-#define HVC ((uint64_t)ESR_EC_HVC64 << 26 | ESR_IL)
-#define PC (AETHER_IPA_SERVICE + 0x104) /* behind the HVC */
 #define RAM_BYTES (4 * MIB)
-
-static struct vcpu *service;
 
 static int setup(void **state)
 {
 	(void)state;
 	node_start(2, 1, NODE_RAM_MIB * MIB);
-	service = node_schedule(0);
-	assert_ptr_equal(service, node_service());
+	service_begin();
 	return 0;
 }
 
@@ -45,50 +40,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The service has its CPU, whoever ran there; asleep, it is woken as by an event. */
-static void bring_service(void)
-{
-	if (service->state == VCPU_BLOCKED) {
-		vcpu_request(service, VCPU_REQUEST_WAKE);
-	}
-	while (node_schedule(0) != service) {
-		percpu[0].current->state = VCPU_RUNNABLE;
-	}
-}
-
-/* One call to its end, over every interruption; x1 to x3 are the arguments. False: it sleeps. */
-static bool call_to_the_end(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
-{
-	bring_service();
-	service->x[0] = function;
-	service->x[1] = x1;
-	service->x[2] = x2;
-	service->x[3] = x3;
-	for (unsigned i = 0;; i++) {
-		assert_in_range(i, 0, 100000);
-		service->pc = PC;
-		(void)node_trap(service, HVC, 0);
-		if (service->state == VCPU_BLOCKED) {
-			return false;
-		}
-		if (service->pc == PC) {
-			return true;
-		}
-		assert_int_equal(service->pc, PC - 4); /* once more */
-		assert_int_equal(service->x[0], function);
-		bring_service();
-	}
-}
-
-static int64_t call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
-{
-	assert_true(call_to_the_end(function, x1, x2, x3));
-	return (int64_t)service->x[0];
-}
-
 static unsigned create(void)
 {
-	assert_int_equal(call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0), 0);
+	assert_int_equal(service_call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0), 0);
 	assert_in_range(service->x[1], 0, AETHER_VM_MAX - 1);
 	fake_watch_table(&vms[service->x[1]].stage2);
 	return (unsigned)service->x[1];
@@ -101,23 +55,23 @@ static void a_guests_life_by_calls(void **state)
 	(void)state;
 	const struct node_account before = node_account();
 	const unsigned id = create();
-	assert_int_equal(call(AETHER_HVC_VM_INFO, id, 0, 0), 0);
+	assert_int_equal(service_call(AETHER_HVC_VM_INFO, id, 0, 0), 0);
 	assert_int_equal(service->x[1], AETHER_VM_LOADING);
-	assert_int_equal(call(AETHER_HVC_VM_START, id, NODE_ENTRY, 5), 0);
-	assert_int_equal(call(AETHER_HVC_VM_STOP, id, 0, 0), 0);
-	assert_true(call_to_the_end(AETHER_HVC_EVENT_WAIT, 0, 0, 0));
+	assert_int_equal(service_call(AETHER_HVC_VM_START, id, NODE_ENTRY, 5), 0);
+	assert_int_equal(service_call(AETHER_HVC_VM_STOP, id, 0, 0), 0);
+	assert_true(service_call_to_the_end(AETHER_HVC_EVENT_WAIT, 0, 0, 0));
 	assert_int_equal(service->x[0], 0);
 	assert_int_equal(service->x[1], AETHER_EVENT_VM_STOPPED);
 	assert_int_equal(service->x[2], id);
 	assert_int_equal(service->x[3], AETHER_STOP_SERVICE);
-	assert_int_equal(call(AETHER_HVC_VM_INFO, id, 0, 0), 0);
+	assert_int_equal(service_call(AETHER_HVC_VM_INFO, id, 0, 0), 0);
 	assert_int_equal(service->x[1], AETHER_VM_STOPPED);
 	assert_int_equal(service->x[2], AETHER_STOP_SERVICE);
-	assert_int_equal(call(AETHER_HVC_VM_RESET, id, 0, 0), 0);
-	assert_int_equal(call(AETHER_HVC_VM_START, id, NODE_ENTRY, 6), 0);
-	assert_int_equal(call(AETHER_HVC_VM_STOP, id, 0, 0), 0);
+	assert_int_equal(service_call(AETHER_HVC_VM_RESET, id, 0, 0), 0);
+	assert_int_equal(service_call(AETHER_HVC_VM_START, id, NODE_ENTRY, 6), 0);
+	assert_int_equal(service_call(AETHER_HVC_VM_STOP, id, 0, 0), 0);
 	node_settle();
-	assert_int_equal(call(AETHER_HVC_VM_DESTROY, id, 0, 0), 0);
+	assert_int_equal(service_call(AETHER_HVC_VM_DESTROY, id, 0, 0), 0);
 	node_assert_account_but_for_scrubs(&before);
 	node_check();
 }
@@ -126,8 +80,8 @@ static void an_event_wakes_who_waits(void **state)
 {
 	(void)state;
 	const unsigned id = create();
-	assert_int_equal(call(AETHER_HVC_VM_START, id, NODE_ENTRY, 5), 0);
-	assert_false(call_to_the_end(AETHER_HVC_EVENT_WAIT, UINT64_MAX, 2, 3));
+	assert_int_equal(service_call(AETHER_HVC_VM_START, id, NODE_ENTRY, 5), 0);
+	assert_false(service_call_to_the_end(AETHER_HVC_EVENT_WAIT, UINT64_MAX, 2, 3));
 	assert_int_equal(service->pc, PC - 4); /* asks again when it wakes */
 	struct vcpu *guest = vms[id].vcpus[0];
 	assert_ptr_equal(percpu[0].current, guest);
@@ -150,14 +104,14 @@ static void wrong_numbers_are_refused(void **state)
 				       UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX};
 	for (unsigned i = 0; i < ARRAY_COUNT(calls); i++) {
 		for (unsigned k = 0; k < ARRAY_COUNT(bad); k++) {
-			assert_int_equal(call(calls[i], bad[k], NODE_ENTRY, 0), AETHER_EINVAL);
+			assert_int_equal(service_call(calls[i], bad[k], NODE_ENTRY, 0), AETHER_EINVAL);
 		}
-		assert_int_equal(call(calls[i], 0, NODE_ENTRY, 0),
+		assert_int_equal(service_call(calls[i], 0, NODE_ENTRY, 0),
 				 calls[i] == AETHER_HVC_VM_INFO ? 0 : AETHER_ESTATE);
 	}
-	assert_int_equal(call(AETHER_HVC(AETHER_HVC_COUNT), 0, 0, 0), AETHER_ENOSYS);
-	assert_int_equal(call(0, 0, 0, 0), AETHER_ENOSYS);
-	assert_int_equal(call(AETHER_HVC_VM_CREATE | UINT64_C(1) << 32, RAM_BYTES, 1, 0),
+	assert_int_equal(service_call(AETHER_HVC(AETHER_HVC_COUNT), 0, 0, 0), AETHER_ENOSYS);
+	assert_int_equal(service_call(0, 0, 0, 0), AETHER_ENOSYS);
+	assert_int_equal(service_call(AETHER_HVC_VM_CREATE | UINT64_C(1) << 32, RAM_BYTES, 1, 0),
 			 AETHER_ENOSYS);
 }
 
@@ -167,8 +121,8 @@ static void a_fifth_guest_is_one_too_many(void **state)
 	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
 		(void)create();
 	}
-	assert_int_equal(call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0), AETHER_EBUSY);
-	assert_int_equal(call(AETHER_HVC_VM_CREATE, 1, 1, 0), AETHER_EINVAL);
+	assert_int_equal(service_call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0), AETHER_EBUSY);
+	assert_int_equal(service_call(AETHER_HVC_VM_CREATE, 1, 1, 0), AETHER_EINVAL);
 	node_check();
 }
 
@@ -181,7 +135,7 @@ static void a_creation_that_fails_is_undone_before_the_answer(void **state)
 	for (unsigned left = 0; answer != 0; left++) {
 		node_starve(left);
 		fake_interrupt_every(3);
-		answer = call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0);
+		answer = service_call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0);
 		fake_interrupt_after(FAKE_NEVER);
 		node_feed();
 		if (answer != 0) {
@@ -198,7 +152,7 @@ static void a_creation_that_fails_is_undone_before_the_answer(void **state)
 static void logs_are_bounded(void **state)
 {
 	(void)state;
-	bring_service();
+	service_bring();
 	memcpy(&service->x[2], "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL", 48);
 	service->x[0] = AETHER_HVC_LOG;
 	service->x[1] = 48;
@@ -207,11 +161,11 @@ static void logs_are_bounded(void **state)
 	assert_int_equal(service->x[0], 0);
 	assert_string_equal(fake_console_output(),
 			    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL");
-	assert_int_equal(call(AETHER_HVC_LOG, 0, 0, 0), AETHER_EINVAL);
-	assert_int_equal(call(AETHER_HVC_LOG, 49, 0, 0), AETHER_EINVAL);
-	assert_int_equal(call(AETHER_HVC_LOG, UINT64_MAX, 0, 0), AETHER_EINVAL);
+	assert_int_equal(service_call(AETHER_HVC_LOG, 0, 0, 0), AETHER_EINVAL);
+	assert_int_equal(service_call(AETHER_HVC_LOG, 49, 0, 0), AETHER_EINVAL);
+	assert_int_equal(service_call(AETHER_HVC_LOG, UINT64_MAX, 0, 0), AETHER_EINVAL);
 	fake_console_set_room(0);
-	while (call(AETHER_HVC_LOG, 16, 0x4141414141414141, 0x4141414141414141) == 0) {
+	while (service_call(AETHER_HVC_LOG, 16, 0x4141414141414141, 0x4141414141414141) == 0) {
 		assert_false(console_is_drained());
 	}
 	assert_int_equal((int64_t)service->x[0], AETHER_EAGAIN);
@@ -224,18 +178,19 @@ static void counters_are_bounded(void **state)
 	(void)state;
 	const unsigned id = create();
 	for (uint64_t which = 0; which <= AETHER_COUNTER_SCRUB_TICKS; which++) {
-		assert_int_equal(call(AETHER_HVC_COUNTER, which, id, AETHER_EXIT_HVC), 0);
-		assert_int_equal(call(AETHER_HVC_COUNTER, which, UINT64_MAX, 0), AETHER_EINVAL);
-		assert_int_equal(call(AETHER_HVC_COUNTER, which, AETHER_PCPU_MAX, 0),
-				 AETHER_EINVAL);
+		assert_int_equal(service_call(AETHER_HVC_COUNTER, which, id, AETHER_EXIT_HVC), 0);
+		assert_int_equal(service_call(AETHER_HVC_COUNTER, which, UINT64_MAX, 0), AETHER_EINVAL);
+		assert_int_equal(service_call(AETHER_HVC_COUNTER, which, VM_COUNT, 0), AETHER_EINVAL);
 	}
-	assert_int_equal(call(AETHER_HVC_COUNTER, AETHER_COUNTER_SCRUB_TICKS + 1, 0, 0),
+	assert_int_equal(service_call(AETHER_HVC_COUNTER, AETHER_COUNTER_SCRUB_TICKS + 1, 0, 0),
 			 AETHER_EINVAL);
-	assert_int_equal(call(AETHER_HVC_COUNTER, UINT64_MAX, 0, 0), AETHER_EINVAL);
-	assert_int_equal(call(AETHER_HVC_COUNTER, AETHER_COUNTER_EXITS, id, AETHER_EXIT_COUNT),
+	assert_int_equal(service_call(AETHER_HVC_COUNTER, AETHER_COUNTER_LONGEST_TICKS, AETHER_PCPU_MAX, 0),
+			 AETHER_EINVAL);
+	assert_int_equal(service_call(AETHER_HVC_COUNTER, UINT64_MAX, 0, 0), AETHER_EINVAL);
+	assert_int_equal(service_call(AETHER_HVC_COUNTER, AETHER_COUNTER_EXITS, id, AETHER_EXIT_COUNT),
 			 AETHER_EINVAL);
 	assert_int_equal(
-		call(AETHER_HVC_COUNTER, AETHER_COUNTER_EXITS, VM_SERVICE, AETHER_EXIT_HVC), 0);
+		service_call(AETHER_HVC_COUNTER, AETHER_COUNTER_EXITS, VM_SERVICE, AETHER_EXIT_HVC), 0);
 	assert_true(service->x[1] > 10);
 }
 
@@ -244,16 +199,16 @@ static void the_time_is_of_a_moment_that_has_been(void **state)
 	(void)state;
 	struct vm *vm = node_run(4 * MIB, 1);
 	uint64_t value = 0;
-	bring_service();
-	assert_int_equal(call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks() + 1, 0), AETHER_EINVAL);
-	assert_int_equal(call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks(), 0), 0);
+	service_bring();
+	assert_int_equal(service_call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks() + 1, 0), AETHER_EINVAL);
+	assert_int_equal(service_call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks(), 0), 0);
 	assert_int_equal(vrtc_access(&vm->rtc, 0, 4, false, &value), EXIT_ADVANCE);
 	assert_int_equal(value, 77);
 	/* An alarm that the new time has passed. */
 	value = 100;
 	assert_int_equal(vrtc_access(&vm->rtc, 4, 4, true, &value), EXIT_ADVANCE);
 	assert_int_not_equal(vrtc_alarm(&vm->rtc), UINT64_MAX);
-	assert_int_equal(call(AETHER_HVC_TIME_SET, UINT64_MAX, 0, 0), 0);
+	assert_int_equal(service_call(AETHER_HVC_TIME_SET, UINT64_MAX, 0, 0), 0);
 	assert_int_equal(vrtc_alarm(&vm->rtc), UINT64_MAX);
 	assert_true(vm->rtc.is_raw);
 }
@@ -261,7 +216,7 @@ static void the_time_is_of_a_moment_that_has_been(void **state)
 static void the_node_goes_down_when_its_console_has_drained(void **state)
 {
 	(void)state;
-	bring_service();
+	service_bring();
 	fake_console_set_room(0);
 	assert_true(console_write("x", 1));
 	service->x[0] = AETHER_HVC_NODE_OFF;
@@ -317,19 +272,25 @@ static uint64_t absurd(void)
 static void absurd_call(void)
 {
 	uint64_t function = AETHER_HVC(random_below(AETHER_HVC_COUNT + 1));
-	const uint64_t x1 = random_below(2) == 0 ? random_below(AETHER_VM_MAX) : absurd();
+	const uint64_t x1 = random_below(2) == 0 ? random_below(VM_COUNT) : absurd();
 	const bool is_sane = random_below(2) == 0;
 	if (function == AETHER_HVC_NODE_OFF || function == AETHER_HVC_FAIL) {
 		function = random_u64();
 	} else if (function == AETHER_HVC_VM_CREATE && is_sane) {
-		(void)call_to_the_end(function, 2 * MIB * (1 + random_below(6)),
-				      1 + random_below(AETHER_VCPU_MAX), random_below(2));
+		const uint64_t flags = random_below(4);
+		(void)service_call_to_the_end(function, 2 * MIB * (1 + random_below(6)),
+					      (flags & AETHER_VM_STORE) != 0 ? 0 : 1 + random_below(AETHER_VCPU_MAX),
+					      flags);
 		return;
 	} else if (function == AETHER_HVC_VM_START && is_sane) {
-		(void)call_to_the_end(function, x1, AETHER_GUEST_RAM_BASE, absurd());
+		(void)service_call_to_the_end(function, x1, AETHER_GUEST_RAM_BASE, absurd());
 		return;
 	}
-	if (call_to_the_end(function, x1, absurd(), absurd())) {
+	service_bring();
+	for (unsigned i = 4; i < 31; i++) {
+		service->x[i] = absurd();
+	}
+	if (service_call_to_the_end(function, x1, absurd(), absurd())) {
 		const int64_t result = (int64_t)service->x[0];
 		assert_true(result <= 0 && result >= AETHER_EPERM);
 	}
@@ -349,18 +310,20 @@ static void a_hostile_service_breaks_nothing(void **state)
 	(void)state;
 	const struct node_account before = node_account();
 	const uint64_t steps = random_init("test_hvc", 3000);
+	unsigned stores = 0;
 	unsigned seen[AETHER_VM_RESETTING + 1] = {0};
-	bool is_watched[AETHER_VM_MAX] = {false};
+	bool is_watched[VM_COUNT] = {false};
 	fake_interrupt_every(2);
 	for (uint64_t step = 0; step < steps; step++) {
 		absurd_call();
-		for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+		for (unsigned i = 0; i < VM_COUNT; i++) {
 			const enum aether_vm_state now = node_state(&vms[i]);
-			if (now == AETHER_VM_LOADING && !is_watched[i]) {
+			if (now == AETHER_VM_LOADING && !is_watched[i] && !vm_is_store(&vms[i])) {
 				fake_watch_table(&vms[i].stage2);
 			}
 			is_watched[i] = now != AETHER_VM_NONE;
 			seen[now]++;
+			stores += vm_is_store(&vms[i]) && now == AETHER_VM_LOADING ? 1 : 0;
 		}
 		if (random_below(4) == 0) {
 			guest_ends();
@@ -371,13 +334,17 @@ static void a_hostile_service_breaks_nothing(void **state)
 	}
 	assert_true(seen[AETHER_VM_NONE] && seen[AETHER_VM_LOADING] && seen[AETHER_VM_RUNNING] &&
 		    seen[AETHER_VM_STOPPED]);
-	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+	assert_true(stores > 10);
+	for (unsigned i = 0; i < VM_COUNT; i++) {
+		if (i == VM_SERVICE) {
+			continue;
+		}
 		if (node_state(&vms[i]) == AETHER_VM_RUNNING) {
 			vm_stop(&vms[i], AETHER_STOP_SERVICE, 0);
 		}
 		node_settle();
 		if (node_state(&vms[i]) != AETHER_VM_NONE) {
-			assert_int_equal(call(AETHER_HVC_VM_DESTROY, i, 0, 0), 0);
+			assert_int_equal(service_call(AETHER_HVC_VM_DESTROY, i, 0, 0), 0);
 		}
 	}
 	node_assert_account_but_for_scrubs(&before);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service_calls.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/esr.h"
+#include "core/hvc.h"
+
+struct vcpu *service;
+
+void service_begin(void)
+{
+	service = node_schedule(0);
+	assert_ptr_equal(service, node_service());
+}
+
+void service_bring(void)
+{
+	if (service->state == VCPU_BLOCKED) {
+		vcpu_request(service, VCPU_REQUEST_WAKE);
+	}
+	while (node_schedule(0) != service) {
+		percpu[0].current->state = VCPU_RUNNABLE;
+	}
+}
+
+bool service_call_part(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+	service_bring();
+	service->x[0] = function;
+	service->x[1] = x1;
+	service->x[2] = x2;
+	service->x[3] = x3;
+	service->pc = PC;
+	(void)node_trap(service, HVC, 0);
+	return service->pc == PC;
+}
+
+bool service_call_to_the_end(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+	bool is_done = service_call_part(function, x1, x2, x3);
+	for (unsigned i = 0; !is_done; i++) {
+		assert_in_range(i, 0, 100000);
+		if (service->state == VCPU_BLOCKED) {
+			return false;
+		}
+		assert_int_equal(service->pc, PC - 4); /* once more */
+		assert_int_equal(service->x[0], function);
+		service_bring();
+		service->pc = PC;
+		(void)node_trap(service, HVC, 0);
+		is_done = service->pc == PC;
+	}
+	return true;
+}
+
+int64_t service_call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+	assert_true(service_call_to_the_end(function, x1, x2, x3));
+	return (int64_t)service->x[0];
+}
+
+void service_dies(void)
+{
+	hvc_service_died();
+	memset(service->x, 0xa5, sizeof(service->x)); /* whatever the next one has in its registers */
+	service->pc = AETHER_IPA_SERVICE + 64;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The service's hypercalls on a small node (small_node.h), as its vCPU makes them, over every interruption. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "small_node.h"
+
+#define HVC ((uint64_t)ESR_EC_HVC64 << 26 | ESR_IL)
+#define PC (AETHER_IPA_SERVICE + 0x104) /* behind the HVC */
+
+/* The service's vCPU; of the node that runs now. */
+extern struct vcpu *service;
+
+/* After node_start(): the service has its CPU for the first time. */
+void service_begin(void);
+/* It has its CPU, whoever ran there; asleep, it is woken as by an event. */
+void service_bring(void);
+/* One call to its end; x1 to x3 are the arguments, x4 to x7 as they stand. False: it sleeps. */
+bool service_call_to_the_end(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+/* The same of a call that does not sleep: x0. */
+int64_t service_call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+/* One part of it: true if that was the end. */
+bool service_call_part(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+/* The instance ends here, in the middle of whatever call, and the next one begins. */
+void service_dies(void);
