@@ -27,6 +27,7 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned cpu)
 	vcpu->arch = hal_vcpu_storage(vm->id, index);
 	vcpu->host_sp = percpu[cpu].stack_top;
 	vcpu->wake_deadline = UINT64_MAX;
+	atomic_store_explicit(&vcpu->loaded_at, VCPU_NOT_LOADED, memory_order_relaxed);
 	vcpu->is_event_waiter = false;
 	vcpu->wait_until = 0;
 	vcpu->is_cache_watched = false;
@@ -78,7 +79,7 @@ void vcpu_unload(struct vcpu *vcpu)
 		hal_irq_set_active(hal_guest_timer_pintid(timer_intids[i]), false);
 	}
 	/* In this order for vcpu_loaded_ticks(). */
-	const uint64_t loaded_at = atomic_exchange_explicit(&vcpu->loaded_at, 0, memory_order_relaxed);
+	const uint64_t loaded_at = atomic_exchange_explicit(&vcpu->loaded_at, VCPU_NOT_LOADED, memory_order_relaxed);
 	const uint64_t ticks = atomic_load_explicit(&vcpu->loaded_ticks, memory_order_relaxed);
 	atomic_store_explicit(&vcpu->loaded_ticks, ticks + hal_fast_ticks() - loaded_at, memory_order_release);
 }
@@ -92,7 +93,7 @@ uint64_t vcpu_loaded_ticks(const struct vcpu *vcpu, uint64_t now)
 	const uint64_t before = atomic_load_explicit(&vcpu->loaded_at, memory_order_acquire);
 	const uint64_t ticks = atomic_load_explicit(&vcpu->loaded_ticks, memory_order_acquire);
 	const uint64_t after = atomic_load_explicit(&vcpu->loaded_at, memory_order_relaxed);
-	return before != 0 && before == after && now > before ? ticks + (now - before) : ticks;
+	return before == after && before < now ? ticks + (now - before) : ticks;
 }
 
 bool vcpu_has_timer_in_flight(struct vcpu *vcpu)

@@ -26,6 +26,8 @@ struct arch_vcpu;
 
 enum vcpu_state { VCPU_OFF, VCPU_RUNNABLE, VCPU_RUNNING, VCPU_BLOCKED };
 
+#define VCPU_NOT_LOADED UINT64_MAX
+
 /* What another CPU may ask of the CPU that a vCPU belongs to. */
 #define VCPU_REQUEST_INTERRUPT 1u /* something is pending in its interrupt controller */
 #define VCPU_REQUEST_ENTER 2u /* PSCI: PENDING, come on */
@@ -59,7 +61,7 @@ struct vcpu {
 	bool is_flush_due;
 	uint64_t flush_cursor;
 
-	_Atomic uint64_t loaded_at; /* ticks, while loaded; else 0 */
+	_Atomic uint64_t loaded_at; /* ticks, while loaded; else VCPU_NOT_LOADED */
 	_Atomic uint64_t loaded_ticks; /* time on its CPU until it last left it, exits included */
 	struct {
 		uint64_t count;

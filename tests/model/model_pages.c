@@ -311,6 +311,12 @@ static void random_sequences(void **state)
 		}
 		assert_int_equal(pages_count(owners[o]), count);
 	}
+	uint64_t tally[PAGES_STATE_COUNT], counts[PAGES_STATE_COUNT] = {0};
+	pages_tally(tally);
+	for (unsigned i = 0; i < COUNT; i++) {
+		counts[shadow[i].state]++;
+	}
+	assert_memory_equal(tally, counts, sizeof(tally));
 }
 
 int main(void)

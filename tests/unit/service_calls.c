@@ -10,6 +10,7 @@
 
 #include "core/esr.h"
 #include "core/hvc.h"
+#include "hal_fake.h"
 
 struct vcpu *service;
 
@@ -70,4 +71,31 @@ void service_dies(void)
 	hvc_service_died();
 	memset(service->x, 0xa5, sizeof(service->x)); /* whatever the next one has in its registers */
 	service->pc = AETHER_IPA_SERVICE + 64;
+}
+
+int64_t service_call_with(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3, const void *bytes, size_t count)
+{
+	service_bring();
+	memcpy(&service->x[4], bytes, count);
+	return service_call(function, x1, x2, x3);
+}
+
+struct vm *service_run_guest(void)
+{
+	assert_int_equal(service_call(AETHER_HVC_VM_CREATE, SERVICE_GUEST_BYTES, 1, 0), 0);
+	struct vm *vm = &vms[service->x[1]];
+	fake_watch_table(&vm->stage2);
+	assert_int_equal(service_call(AETHER_HVC_VM_START, vm->id, NODE_ENTRY, 0), 0);
+	node_settle();
+	return vm;
+}
+
+const void *service_window(uint64_t ipa)
+{
+	pa_t pa = PA(0);
+	unsigned attributes = 0;
+	uint64_t block = 0;
+	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, ipa, &pa, &attributes, &block), HV_OK);
+	assert_int_equal(attributes, PGTABLE_READ);
+	return fake_ram(pa);
 }

@@ -2,8 +2,10 @@
 #pragma once
 /* The service's hypercalls on a small node (small_node.h), as its vCPU makes them, over every interruption. */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "core/esr.h"
 #include "small_node.h"
 
 #define HVC ((uint64_t)ESR_EC_HVC64 << 26 | ESR_IL)
@@ -24,3 +26,11 @@ int64_t service_call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 bool service_call_part(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 /* The instance ends here, in the middle of whatever call, and the next one begins. */
 void service_dies(void);
+
+#define SERVICE_GUEST_BYTES (4 * MIB)
+/* The same with x4 onwards. */
+int64_t service_call_with(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3, const void *bytes, size_t count);
+/* A guest, RUNNING, made by calls. */
+struct vm *service_run_guest(void);
+/* What it finds at an address of its own that it may read and not write. */
+const void *service_window(uint64_t ipa);

@@ -439,6 +439,22 @@ static void check_cpu(unsigned index)
 	}
 }
 
+/* The totals that are kept are those of a walk. */
+static void check_tally(void)
+{
+	uint64_t kept[PAGES_STATE_COUNT];
+	uint64_t walked[PAGES_STATE_COUNT] = {0};
+	pages_tally(kept);
+	for (unsigned state = PAGE_NONE; state < PAGES_STATE_COUNT; state++) {
+		const bool has_vm = state == PAGE_DIRTY || state == PAGE_LOADING || state == PAGE_VM;
+		for (unsigned i = 0; has_vm && i < VM_COUNT; i++) {
+			walked[state] += count((enum page_state)state, i);
+		}
+		walked[state] += count((enum page_state)state, PAGE_NOBODY);
+	}
+	assert_memory_equal(kept, walked, sizeof(kept));
+}
+
 void node_check(void)
 {
 	uint64_t held = 0;
@@ -452,6 +468,7 @@ void node_check(void)
 	for (unsigned i = 0; i < node.cpu_count; i++) {
 		check_cpu(i);
 	}
+	check_tally();
 	/* Nothing is lost: every page that is not the firmware's has one of these owners. */
 	assert_int_equal(held + count(PAGE_DIRTY, PAGE_NOBODY) + count(PAGE_FREE, PAGE_NOBODY) +
 				 count(PAGE_SERVICE, PAGE_NOBODY),

@@ -420,6 +420,28 @@ static void pool_pairs_are_aligned(void **state)
 	assert_int_equal(pages_pool_alloc(2, &pair), HV_OK);
 }
 
+static void pool_runs_are_in_one_piece(void **state)
+{
+	pa_t page, run;
+
+	(void)state;
+	pool_setup();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(pages_pool_alloc(1, &page), HV_OK);
+	}
+	pages_pool_free(PA(FAKE_RAM_BASE + PAGE_BYTES), 1); /* a hole of one */
+	*(uint64_t *)hal_core_page(PA(FAKE_RAM_BASE + 4 * PAGE_BYTES)) = 1;
+	assert_int_equal(pages_pool_alloc_run(POOL_PAGES - 2, &run), HV_ENOMEM);
+	assert_int_equal(pages_pool_free_count(), POOL_PAGES - 2);
+	assert_int_equal(pages_pool_alloc_run(POOL_PAGES - 3, &run), HV_OK);
+	assert_int_equal(run.v, FAKE_RAM_BASE + 3 * PAGE_BYTES);
+	assert_int_equal(*(uint64_t *)hal_core_page(PA(FAKE_RAM_BASE + 4 * PAGE_BYTES)), 0);
+	assert_int_equal(pages_pool_free_count(), 1);
+	assert_int_equal(pages_pool_alloc_run(1, &run), HV_OK);
+	assert_int_equal(run.v, FAKE_RAM_BASE + PAGE_BYTES);
+	assert_int_equal(pages_pool_alloc_run(1, &run), HV_ENOMEM);
+}
+
 static void pool_misuse_stops_the_core(void **state)
 {
 	pa_t page, pair;
@@ -460,6 +482,7 @@ int main(void)
 		T(taking_too_much_changes_nothing),
 		T(pool_pages_are_zero_and_distinct),
 		T(pool_pairs_are_aligned),
+		T(pool_runs_are_in_one_piece),
 		T(pool_misuse_stops_the_core),
 	};
 
