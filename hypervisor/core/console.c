@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The node's console. A byte goes straight into the UART's FIFO when nothing waits before it; else into the ring,
- * which the transmit interrupt drains. A guest that writes faster than the line sees its own UART full. What is taken of
- * a guest also goes to its own ring, as it came (core/console_ring.h), for the service to read.
+ * which the transmit interrupt drains. A guest that writes faster than the line sees its own UART full. What is taken
+ * of a guest also goes to its own ring, as it came (core/console_ring.h), for the service to read.
  */
 #include "core/console.h"
 

@@ -96,7 +96,8 @@ enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t b
 			      uint64_t bundle_bytes, pa_t bootinfo, pa_t trailer) MUST_CHECK;
 
 /* A window of the service onto what the core tells it. At boot, and by whoever has the service's table. HV_ENOMEM. */
-enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes, unsigned attributes) MUST_CHECK;
+enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes,
+			  unsigned attributes) MUST_CHECK;
 
 /* With AETHER_VM_STORE a store, without vCPUs. HV_EINVAL, HV_EBUSY (no VM of that kind is free), HV_ENOMEM. */
 enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag,

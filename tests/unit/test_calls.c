@@ -130,7 +130,8 @@ static void a_tag_is_the_vms_own(void **state)
 {
 	(void)state;
 	const uint64_t tag = UINT64_MAX;
-	assert_int_equal(service_call_with(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, AETHER_VM_CONSOLE_LINES, &tag, sizeof(tag)), 0);
+	assert_int_equal(
+		service_call_with(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, AETHER_VM_CONSOLE_LINES, &tag, sizeof(tag)), 0);
 	fake_watch_table(&vms[0].stage2);
 	assert_int_equal(service_call(AETHER_HVC_VM_START, 0, NODE_ENTRY, 0), 0);
 	service_dies();
@@ -203,7 +204,8 @@ static void each_instance_has_a_key_of_its_own(void **state)
 	uint64_t boot_key[4], key[4];
 	memcpy(boot_key, "the boot's key, of 32 bytes ....", 32);
 	assert_int_equal(service_call(AETHER_HVC_KEY_GET, 0, 0, 0), AETHER_ESTATE);
-	assert_int_equal(service_call_with(AETHER_HVC_KEY_SET, boot_key[0], boot_key[1], boot_key[2], &boot_key[3], 8), 0);
+	assert_int_equal(service_call_with(AETHER_HVC_KEY_SET, boot_key[0], boot_key[1], boot_key[2], &boot_key[3], 8),
+			 0);
 	for (uint32_t instance = 1; instance < 4; instance++) {
 		kdf_instance_key((const uint8_t *)boot_key, instance, (uint8_t *)key);
 		for (unsigned i = 0; i < 2; i++) {

@@ -20,6 +20,7 @@
 #include "lib/bits.h"
 #include "service_calls.h"
 
+#define CONSOLE_INPUT AETHER_HVC_CONSOLE_INPUT
 #define DR 0x000u
 #define FR 0x018u
 #define RXFE 0x10u
@@ -111,7 +112,7 @@ static void offsets_go_on_over_a_reset_and_a_new_vm(void **state)
 	assert_int_equal(service_call(AETHER_HVC_VM_START, vm->id, NODE_ENTRY, 0), 0);
 	node_settle();
 	say(vm, "second ");
-	assert_int_equal(service_call_with(AETHER_HVC_CONSOLE_INPUT, vm->id, 0, 3, "abc", 3), 0);
+	assert_int_equal(service_call_with(CONSOLE_INPUT, vm->id, 0, 3, "abc", 3), 0);
 	assert_int_equal(service_call(AETHER_HVC_VM_STOP, vm->id, 0, 0), 0);
 	node_settle();
 	assert_int_equal(service_call(AETHER_HVC_VM_DESTROY, vm->id, 0, 0), 0);
@@ -168,7 +169,7 @@ static void a_byte_is_in_the_ring_once(void **state)
 
 static int64_t type(unsigned vm, uint64_t offset, const char *text)
 {
-	return service_call_with(AETHER_HVC_CONSOLE_INPUT, vm, offset, strlen(text), text, strlen(text));
+	return service_call_with(CONSOLE_INPUT, vm, offset, strlen(text), text, strlen(text));
 }
 
 static void assert_hears(struct vm *vm, const char *text)
@@ -233,16 +234,17 @@ static void input_that_makes_no_sense_is_refused(void **state)
 {
 	(void)state;
 	struct vm *vm = service_run_guest();
-	static const uint64_t numbers[] = {VM_SERVICE, AETHER_STORE_FIRST, VM_COUNT, 255, UINT64_C(1) << 32, UINT64_MAX};
+	static const uint64_t numbers[] = {VM_SERVICE, AETHER_STORE_FIRST, VM_COUNT,
+					  255, UINT64_C(1) << 32, UINT64_MAX};
 	static const uint64_t counts[] = {0, 33, 64, UINT32_MAX, (UINT64_C(1) << 32) + 1, UINT64_MAX};
 	for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++) {
-		assert_int_equal(service_call_with(AETHER_HVC_CONSOLE_INPUT, numbers[i], 0, 1, "x", 1), AETHER_EINVAL);
-		assert_int_equal(service_call_with(AETHER_HVC_CONSOLE_INPUT, vm->id, 0, counts[i], "x", 1), AETHER_EINVAL);
+		assert_int_equal(service_call_with(CONSOLE_INPUT, numbers[i], 0, 1, "x", 1), AETHER_EINVAL);
+		assert_int_equal(service_call_with(CONSOLE_INPUT, vm->id, 0, counts[i], "x", 1), AETHER_EINVAL);
 	}
-	assert_int_equal(service_call_with(AETHER_HVC_CONSOLE_INPUT, 1, 0, 1, "x", 1), AETHER_ESTATE); /* no such guest */
+	assert_int_equal(service_call_with(CONSOLE_INPUT, 1, 0, 1, "x", 1), AETHER_ESTATE); /* no such guest */
 	assert_int_equal(service_call(AETHER_HVC_VM_STOP, vm->id, 0, 0), 0);
 	node_settle();
-	assert_int_equal(service_call_with(AETHER_HVC_CONSOLE_INPUT, vm->id, 0, 1, "x", 1), AETHER_ESTATE);
+	assert_int_equal(service_call_with(CONSOLE_INPUT, vm->id, 0, 1, "x", 1), AETHER_ESTATE);
 	assert_int_equal(due_of(vm->id), 0);
 }
 
