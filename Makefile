@@ -171,12 +171,16 @@ $(O)/hyp.lds: hypervisor/hyp.lds.S $(O)/hv/flags
 	@$(call say,CPP,$<)
 	$(Q)$(cc.hv) $(flags.hv) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
 -include $(O)/hyp.lds.d
-$(O)/hv/hypervisor/arch/service_blob.S.o: $(O)/service.bin
+$(O)/hv/hypervisor/arch/service_blob.S.o: $(O)/service.bin $(O)/service.sha256
 $(O)/aether.elf: $(O)/hyp.lds $(obj.hv)
 	$(link_elf)
 $(O)/%.bin: $(O)/%.elf
 	@$(call say,OBJCOPY,$@)
 	$(Q)$(objcopy) -O binary $< $@
+# 32 bytes, as they stand in the core and in its boot information.
+$(O)/%.sha256: $(O)/%.bin
+	@$(call say,SHA256,$@)
+	$(Q)printf "$$(sha256sum $< | cut -c 1-64 | sed 's/../\\x&/g')" >$@
 $(O)/guest/%.img: $(O)/guest/%.elf
 	@$(call say,OBJCOPY,$@)
 	$(Q)$(objcopy) -O binary $< $@
@@ -198,7 +202,7 @@ $(O)/aether.img: $(O)/aether.bin $(O)/config-default.dtb
 define test_service_rules
 $(O)/service/$(1)/service.elf: hypervisor/service/service.lds $(call objs,svc,$(2))
 	$$(link_elf)
-$(O)/service/$(1)/blob.o: hypervisor/arch/service_blob.S $(O)/service/$(1)/service.bin $(O)/hv/flags
+$(O)/service/$(1)/blob.o: hypervisor/arch/service_blob.S $(O)/service/$(1)/service.bin $(O)/service/$(1)/service.sha256 $(O)/hv/flags
 	@$$(call say,AS hv,$$@)
 	$$(Q)$$(cc.hv) -I $$(@D) $$(flags.hv) $$(warn) -c $$< -o $$@
 $(O)/service/$(1)/aether.elf: $(O)/hyp.lds $(O)/service/$(1)/blob.o $(filter-out %/service_blob.S.o,$(obj.hv))
@@ -207,7 +211,7 @@ $(O)/service/$(1)/aether.img: $(O)/service/$(1)/aether.bin $(O)/config-default.d
 	$$(pack_image)
 endef
 $(foreach s,$(test_services),$(eval $(call test_service_rules,$(s),$(files.service.$(s)))))
-.PRECIOUS: $(O)/%.bin $(O)/%.elf $(O)/guest/%.elf
+.PRECIOUS: $(O)/%.bin $(O)/%.sha256 $(O)/%.elf $(O)/guest/%.elf
 
 # Fetched sources and packages; images/deps/README.md.
 $(third_src) $(third_guest) $(third_uboot) $(third_rpi): $(THIRD)/stamp/%: images/deps/lock images/deps/third

@@ -14,6 +14,7 @@
 #include "core/console.h"
 #include "core/hal.h"
 #include "core/percpu.h"
+#include "core/reload.h"
 #include "core/sched.h"
 #include "core/smccc.h"
 #include "core/sysreg.h"
@@ -47,7 +48,7 @@ static struct dma_network_card network_card;
 static uint64_t boot_ticks[8]; /* enum aether_boot_stage */
 
 extern const char _image_start[], _image_end[], _trailer[], cpu_stacks[], service_blob[],
-	service_blob_end[];
+	service_blob_end[], service_blob_sha256[];
 
 _Noreturn void vcpu_enter(struct vcpu *vcpu);
 _Noreturn void boot_main(uint64_t fdt_pa, uint64_t image_pa, uint64_t entry_ticks);
@@ -350,13 +351,17 @@ static pa_t make_bootinfo(uint64_t entry_ticks, unsigned cpu_count)
 
 static const char *make_service(pa_t bootinfo)
 {
-	const uint64_t bytes = (uint64_t)(service_blob_end - service_blob);
+	static struct service_image image;
+	image.bytes = (const uint8_t *)service_blob;
+	image.byte_count = (uint64_t)(service_blob_end - service_blob);
+	memcpy(&image.header, service_blob, sizeof(image.header));
+	memcpy(image.sha256, service_blob_sha256, sizeof(image.sha256));
 	if (!is_aligned(machine.initrd.base, PAGE_BYTES)) {
 		return "the initrd does not start on a page boundary; set initrd_high in U-Boot, "
 		       "or load it at a round address";
 	}
-	if (vm_create_service((const uint8_t *)service_blob, bytes, PA(machine.initrd.base),
-			      machine.initrd.bytes, bootinfo, mmu_image_pa(_trailer)) != HV_OK) {
+	if (vm_create_service(&image, PA(machine.initrd.base), machine.initrd.bytes, bootinfo,
+			      mmu_image_pa(_trailer)) != HV_OK) {
 		return "not enough memory for the service";
 	}
 	return NULL;

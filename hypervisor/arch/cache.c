@@ -66,6 +66,12 @@ void hal_copy_to(pa_t pa, const void *from, uint64_t bytes)
 	mmu_window_close();
 }
 
+void hal_copy_from(void *to, pa_t pa, uint64_t bytes)
+{
+	memcpy(to, mmu_window_open(pa), bytes);
+	mmu_window_close();
+}
+
 void hal_invalidate_icache(void)
 {
 	/* All instruction caches of the inner shareable domain forget what they hold of reused memory. */

@@ -37,6 +37,8 @@ void hal_scrub(pa_t pa, uint64_t bytes);
 void hal_clean_invalidate(pa_t pa, uint64_t bytes);
 /* Copies into a page that the core does not otherwise map. Same limits. */
 void hal_copy_to(pa_t pa, const void *from, uint64_t bytes);
+/* Copies out of one. Same limits. */
+void hal_copy_from(void *to, pa_t pa, uint64_t bytes);
 /* Invalidates all instruction caches to the point of unification in the inner shareable domain. */
 void hal_invalidate_icache(void);
 /* Writes to page tables before this are seen by every CPU's walker after it (DSB ISHST; ISB). */

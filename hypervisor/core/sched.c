@@ -68,7 +68,7 @@ void sched_turn_off(struct vcpu *vcpu)
 
 static bool has_service(const struct percpu *cpu)
 {
-	return vms[VM_SERVICE].vcpus[0]->cpu == cpu->index;
+	return cpu->index == 0 && vms[VM_SERVICE].vcpus[0] != NULL; /* other CPUs are up before it is made */
 }
 
 static void wake_expired(struct percpu *cpu)
@@ -153,8 +153,8 @@ static void serve_requests(struct percpu *cpu)
 /* A new instance of the service is made before anything else, in bursts that supervise_step() bounds. */
 static struct vcpu *pick(struct percpu *cpu)
 {
-	struct vcpu *service = vms[VM_SERVICE].vcpus[0];
-	if (has_service(cpu) && supervise_is_reloading() && service->state == VCPU_RUNNABLE) {
+	struct vcpu *service = has_service(cpu) ? vms[VM_SERVICE].vcpus[0] : NULL;
+	if (service != NULL && supervise_is_reloading() && service->state == VCPU_RUNNABLE) {
 		return service;
 	}
 	for (unsigned i = 0; i < cpu->slot_count; i++) {

@@ -23,6 +23,8 @@
 #include "core/percpu.h"
 #include "core/reload.h"
 #include "core/sched.h"
+#include "core/update.h"
+#include "lib/kdf.h"
 #include "lib/string.h"
 
 #include "hal_fast.h"
@@ -35,6 +37,7 @@
 #define NEVER UINT64_MAX
 #define SILENT_CPU_MS 20u
 #define STEADY_S 60u /* so long a life ends a row of deaths */
+#define TRIAL_S 60u /* of a newer image */
 #define DEATHS_AT_ONCE 2u /* in a row, which are restarted without delay */
 #define BACK_OFF_FIRST_MS 100u
 #define BACK_OFF_MOST_MS 10000u
@@ -44,13 +47,17 @@
 static struct {
 	struct aether_bootinfo *info;
 	const struct service_image *image;
+	const struct service_image *boot_image;
+	uint64_t image_at; /* ticks: first entry of that image */
 	bool is_reloading;
+	bool is_new_image; /* has not been entered yet */
 	uint64_t look_at; /* ticks: when it is overdue, unless it shows a sign of life */
 	uint64_t used_at; /* ticks of CPU that it had used at its last sign of life */
 	uint64_t entered_at;
 	uint64_t burst_end; /* 0: none begun */
 	uint32_t deaths; /* in a row */
 	uint64_t restarts;
+	uint8_t seed[KDF_KEY_BYTES]; /* the boot's entropy, which no instance sees */
 } watch;
 
 static const char *const failure_words[] = {
@@ -75,12 +82,26 @@ static uint64_t used_ticks(void)
 	return vcpu_loaded_ticks(service(), hal_fast_ticks());
 }
 
+/* Each instance has its own, from which those of others do not follow. */
+static void renew_entropy(void)
+{
+	struct aether_bootinfo *info = watch.info;
+	if (!hal_entropy(info->entropy, sizeof(info->entropy)) && info->entropy_bytes != 0) {
+		kdf_instance_key(watch.seed, info->instance, info->entropy);
+		info->entropy_bytes = sizeof(info->entropy);
+	}
+}
+
 void supervise_init(struct aether_bootinfo *info, const struct service_image *image)
 {
 	memset(&watch, 0, sizeof(watch));
 	watch.info = info;
 	watch.image = image;
+	watch.boot_image = image;
+	memcpy(watch.seed, info->entropy, sizeof(watch.seed));
+	renew_entropy();
 	info->is_simulation = IS_SIMULATION;
+	memcpy(info->service_sha256, image->sha256, sizeof(info->service_sha256));
 	chaos_init();
 	supervise_alive();
 	watch.entered_at = hal_ticks();
@@ -146,10 +167,21 @@ static uint64_t back_off_ms(uint64_t now, enum aether_service_failure cause)
 	return ms < BACK_OFF_MOST_MS ? ms : BACK_OFF_MOST_MS;
 }
 
+/* An image that fails soon after it came is not the better one. */
+static void judge_image(uint64_t now)
+{
+	if (watch.image != watch.boot_image && now - watch.image_at < TRIAL_S * hal_ticks_per_second()) {
+		watch.image = watch.boot_image;
+		console_printf("aether: service: back to the image of the boot\n");
+	}
+}
+
 static void say(enum aether_service_failure cause, uint64_t a, uint64_t b, uint64_t pc, uint64_t delay_ms)
 {
 	const uint32_t next = watch.info->instance + 1;
-	if (delay_ms == 0) {
+	if (cause == AETHER_SERVICE_UPDATE) {
+		console_printf("aether: service %s; instance %u follows\n", failure_words[cause], next);
+	} else if (delay_ms == 0) {
 		console_printf("aether: service failed: %s (esr %lx ipa %lx pc %lx); instance %u follows\n",
 			       failure_words[cause], a, b, pc, next);
 	} else {
@@ -170,7 +202,11 @@ static void end(enum aether_service_failure cause, uint64_t a, uint64_t b, uint6
 	hvc_service_died();
 	const uint64_t delay_ms = cause == AETHER_SERVICE_UPDATE ? 0 : back_off_ms(now, cause);
 	chaos_died();
+	update_died();
 	say(cause, a, b, pc, delay_ms);
+	if (cause != AETHER_SERVICE_UPDATE) {
+		judge_image(now);
+	}
 	watch.is_reloading = true;
 	watch.burst_end = 0;
 	watch.restarts++;
@@ -203,9 +239,15 @@ static void enter(struct vcpu *vcpu, uint64_t now)
 	vcpu->state = VCPU_RUNNABLE;
 	vcpu->pc = reload_entry();
 	info->instance++;
+	renew_entropy();
 	info->core_ticks = now;
+	memcpy(info->service_sha256, watch.image->sha256, sizeof(info->service_sha256));
 	nic_start();
 	watch.is_reloading = false;
+	if (watch.is_new_image) {
+		watch.is_new_image = false;
+		watch.image_at = now;
+	}
 	watch.entered_at = now;
 	supervise_alive();
 	chaos_entered(now);
@@ -232,6 +274,22 @@ bool supervise_step(struct vcpu *vcpu)
 
 /* --- hypercalls --- */
 
+/* The copy of an update lies over the last one: an instance that came from there is of the boot's image until the new
+ * one stands. */
+static enum exit_action call_update(struct vcpu *vcpu)
+{
+	const struct service_image *image = NULL;
+	watch.image = watch.boot_image;
+	const enum exit_action action = update_call(vcpu, &image);
+	if (image != NULL) {
+		watch.image = image;
+		watch.is_new_image = true;
+		watch.deaths = 0;
+		end(AETHER_SERVICE_UPDATE, 0, 0, vcpu->pc);
+	}
+	return action;
+}
+
 enum exit_action supervise_call(struct vcpu *vcpu)
 {
 	switch (vcpu->x[0]) {
@@ -245,8 +303,7 @@ enum exit_action supervise_call(struct vcpu *vcpu)
 	case AETHER_HVC_CHAOS:
 		return chaos_call(vcpu);
 	default: /* AETHER_HVC_SERVICE_UPDATE */
-		vcpu->x[0] = (uint64_t)AETHER_EPERM;
-		return EXIT_RESUME;
+		return call_update(vcpu);
 	}
 }
 

@@ -84,6 +84,8 @@ struct vm_host {
 extern struct vm vms[VM_COUNT];
 extern struct vm_host vm_host;
 
+struct service_image;
+
 static inline bool vm_is_store(const struct vm *vm)
 {
 	return vm->id >= AETHER_STORE_FIRST;
@@ -91,9 +93,9 @@ static inline bool vm_is_store(const struct vm *vm)
 
 /* Start of day: which VM numbers exist, how many list registers and CPUs there are. */
 void vm_module_init(unsigned gic_version, unsigned lr_count, unsigned cpu_count);
-/* The service, of an image at `image` in core memory (abi/image.h), with its read-only windows; RUNNING. */
-enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t bundle,
-			      uint64_t bundle_bytes, pa_t bootinfo, pa_t trailer) MUST_CHECK;
+/* The service, of its pristine image, with its read-only windows; RUNNING. */
+enum hv_err vm_create_service(const struct service_image *image, pa_t bundle, uint64_t bundle_bytes, pa_t bootinfo,
+			      pa_t trailer) MUST_CHECK;
 
 /* A window of the service onto what the core tells it. At boot, and by whoever has the service's table. HV_ENOMEM. */
 enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes,

@@ -12,13 +12,13 @@
 #include "core/sched.h"
 #include "core/supervise.h"
 #include "core/telemetry.h"
+#include "core/update.h"
 #include "core/vm.h"
 #include "lib/bits.h"
 
 #define SERVICE_VMID (VM_SERVICE + 1u)
 
 static struct vcpu service_vcpu;
-static struct service_image boot_image; /* pristine, for good */
 
 enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes, unsigned attributes)
 {
@@ -34,14 +34,13 @@ enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64
 	return err;
 }
 
-enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t bundle,
-			      uint64_t bundle_bytes, pa_t bootinfo, pa_t trailer)
+enum hv_err vm_create_service(const struct service_image *image, pa_t bundle, uint64_t bundle_bytes, pa_t bootinfo,
+			      pa_t trailer)
 {
 	struct vm *vm = &vms[VM_SERVICE];
 	enum hv_err err = pgtable_init(&vm->stage2, PGTABLE_STAGE2, SERVICE_VMID);
-	boot_image = (struct service_image){.bytes = image, .byte_count = image_bytes};
 	if (err == HV_OK) {
-		err = reload_init(&boot_image, &vm->stage2);
+		err = reload_init(image, &vm->stage2);
 	}
 	if (err != HV_OK) {
 		return err;
@@ -70,7 +69,11 @@ enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t b
 	if (err != HV_OK) {
 		return err;
 	}
-	reload_begin(&boot_image);
+	err = update_init();
+	if (err != HV_OK) {
+		return err;
+	}
+	reload_begin(image);
 	while (!reload_part()) {
 	}
 	err = nic_init(&vm->stage2);
@@ -88,6 +91,6 @@ enum hv_err vm_create_service(const uint8_t *image, uint64_t image_bytes, pa_t b
 	sched_add(&service_vcpu);
 	atomic_store_explicit(&vm->state, AETHER_VM_RUNNING, memory_order_release);
 	psci_boot(&vm->psci, reload_entry(), 0);
-	supervise_init(hal_core_page(bootinfo), &boot_image);
+	supervise_init(hal_core_page(bootinfo), image);
 	return HV_OK;
 }

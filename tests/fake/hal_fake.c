@@ -297,6 +297,15 @@ void hal_copy_to(pa_t pa, const void *from, uint64_t bytes)
 	memcpy(memory, from, bytes);
 }
 
+void hal_copy_from(void *to, pa_t pa, uint64_t bytes)
+{
+	const uint8_t *memory = extent_at("hal_copy_from", pa, bytes);
+
+	fake_tables_observe();
+	fake_log(FAKE_OP_COPY_FROM, pa.v, bytes, 0);
+	memcpy(to, memory, bytes);
+}
+
 void hal_invalidate_icache(void)
 {
 	fake_log(FAKE_OP_INVALIDATE_ICACHE, 0, 0, 0);

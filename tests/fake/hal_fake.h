@@ -47,6 +47,7 @@ void fake_reset(void);
 	X(SCRUB, "scrub") /* a: PA, b: bytes */                                                    \
 	X(CLEAN_INVALIDATE, "clean_invalidate") /* a: PA, b: bytes */                              \
 	X(COPY_TO, "copy_to") /* a: PA, b: bytes */                                                \
+	X(COPY_FROM, "copy_from") /* a: PA, b: bytes */                                            \
 	X(INVALIDATE_ICACHE, "invalidate_icache")                                                  \
 	X(TABLES_PUBLISH, "tables_publish")                                                        \
 	X(STAGE2_INVALIDATE, "stage2_invalidate") /* a: IPA, b: bytes, c: VMID */                  \

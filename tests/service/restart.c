@@ -7,6 +7,7 @@
  *   2 ...                 each of the deaths below
  *   then                  a schedule of CHAOS_COUNT deaths
  *   then                  three of its own in a row, for the back-off
+ *   then                  a newer image of itself, which dies, and the first one again
  *   then                  ends the node
  *
  * tests/service/run reads the console.
@@ -14,10 +15,11 @@
 #include "abi/bootinfo.h"
 #include "abi/chaos.h"
 #include "abi/diag.h"
+#include "abi/image.h"
 #include "call.h"
 #include "service/main.h"
 
-enum { CHAOS_COUNT = 40, OWN_DEATHS = 3, GUEST_BYTES = 2 << 20, PATTERN_WORDS = 1 << 15 };
+enum { CHAOS_COUNT = 40, OWN_DEATHS = 3, GUEST_BYTES = 2 << 20, PATTERN_WORDS = 1 << 15, NEWER_BYTES = 1 << 16 };
 #define CHAOS_MEAN_US 4000u
 #define FAR_US UINT64_C(3600000000)
 #define FAR_SEED 5u
@@ -29,6 +31,8 @@ extern const char test_guest[], test_guest_end[];
 
 static const volatile struct aether_bootinfo *const info = (const void *)(uintptr_t)AETHER_IPA_BOOTINFO;
 static volatile uint64_t pattern[PATTERN_WORDS];
+static uint8_t newer[NEWER_BYTES] __attribute__((aligned(4096)));
+extern const volatile uint32_t test_version; /* 1, and in the newer image 2 */
 
 static void fail(uint64_t esr, uint64_t elr, uint64_t far)
 {
@@ -147,6 +151,7 @@ static const struct {
 #define FIRST_DEATH 2u
 #define FIRST_CHAOS (FIRST_DEATH + DEATH_COUNT)
 #define FIRST_OWN (FIRST_CHAOS + CHAOS_COUNT)
+#define FIRST_UPDATE (FIRST_OWN + OWN_DEATHS)
 
 /* --- an instance --- */
 
@@ -200,6 +205,48 @@ static void work(void)
 	}
 }
 
+/* Itself, in its own writable memory, with another version. */
+static struct aether_service_header *make_newer(void)
+{
+	const uint8_t *image = (const uint8_t *)(uintptr_t)AETHER_IPA_SERVICE;
+	struct aether_service_header *header = (struct aether_service_header *)(void *)newer;
+	const uint64_t bytes = ((const struct aether_service_header *)(const void *)image)->file_bytes;
+	for (uint64_t i = 0; i < bytes && i < NEWER_BYTES; i++) {
+		newer[i] = image[i];
+	}
+	newer[(uintptr_t)&test_version - AETHER_IPA_SERVICE] = 2;
+	return header;
+}
+
+static int64_t try_update(uint64_t ipa, uint64_t bytes)
+{
+	return call3(AETHER_HVC_SERVICE_UPDATE, ipa, bytes, 0);
+}
+
+static void update(void)
+{
+	struct aether_service_header *header = make_newer();
+	const struct aether_service_header good = *header;
+	const uint64_t ipa = (uintptr_t)newer;
+	unsigned refused = try_update(AETHER_IPA_SERVICE, good.file_bytes) == AETHER_EINVAL;
+	refused += try_update(AETHER_IPA_LOAD(0), good.file_bytes) == AETHER_EINVAL;
+	refused += try_update(ipa + 8, good.file_bytes) == AETHER_EINVAL;
+	refused += try_update(ipa, 8) == AETHER_EINVAL;
+	refused += try_update(ipa, ~UINT64_C(0)) == AETHER_EINVAL;
+	refused += try_update(ipa, good.file_bytes - 1) == AETHER_EINVAL;
+	header->magic = 0;
+	refused += try_update(ipa, good.file_bytes) == AETHER_EINVAL;
+	*header = good;
+	header->total_bytes = UINT64_C(1) << 30;
+	refused += try_update(ipa, good.file_bytes) == AETHER_EINVAL;
+	*header = good;
+	header->entry_offset = good.total_bytes;
+	refused += try_update(ipa, good.file_bytes) == AETHER_EINVAL;
+	*header = good;
+	SAY("aether: test: %u of 9 bad images refused\n", refused);
+	(void)try_update(ipa, good.file_bytes);
+}
+
 void service_main(void)
 {
 	const uint32_t n = info->instance;
@@ -225,7 +272,15 @@ void service_main(void)
 		work();
 		SAY("aether: test: chaos is over in instance %u\n", n);
 	}
-	if (n < FIRST_OWN + OWN_DEATHS) {
+	if (n < FIRST_UPDATE) {
+		fail(0, 0, 0);
+	}
+	SAY("aether: test: instance %u is of version %u, sha256 %02x%02x\n", n, test_version, info->service_sha256[0],
+	    info->service_sha256[1]);
+	if (n == FIRST_UPDATE) {
+		update();
+	}
+	if (n == FIRST_UPDATE + 1) {
 		fail(0, 0, 0);
 	}
 	struct call c = {.x = {0}};

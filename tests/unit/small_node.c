@@ -13,6 +13,7 @@
 #include "core/console_ring.h"
 #include "core/esr.h"
 #include "core/hal.h"
+#include "core/reload.h"
 #include "core/hvc.h"
 #include "core/keep.h"
 #include "core/sched.h"
@@ -76,9 +77,9 @@ static void start_service(void)
 	};
 	memset(image, 0xc3, sizeof(image));
 	memcpy(image, &header, sizeof(header));
-	assert_int_equal(vm_create_service(image, sizeof(image), PA(BUNDLE), BUNDLE_BYTES,
-					   PA(BOOTINFO), PA(TRAILER)),
-			 HV_OK);
+	static struct service_image service = {.bytes = image, .byte_count = sizeof(image), .sha256 = {1, 2, 3}};
+	service.header = header;
+	assert_int_equal(vm_create_service(&service, PA(BUNDLE), BUNDLE_BYTES, PA(BOOTINFO), PA(TRAILER)), HV_OK);
 	fake_watch_table(&vms[VM_SERVICE].stage2);
 	hal_tables_publish(); /* to the watch everything is new */
 	pa_t base = PA(0);
