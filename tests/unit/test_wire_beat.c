@@ -141,6 +141,13 @@ static void sizes_are_as_promised(void **state)
 	}
 	print_message("# largest beat of 8 CPUs and 4 guests: %zu bytes\n", largest);
 	assert_in_range(largest, 400, 512);
+	begin(1, 1, EXIT_CAUSES);
+	size_t sum = 0;
+	for (unsigned int n = 0; n < 100; n++) {
+		sum += encode();
+	}
+	print_message("# mean beat of 1 CPU and 1 guest: %zu bytes\n", sum / 100);
+	assert_in_range(sum / 100, 200, 350);
 	beat.present = 0;
 	assert_int_equal(encode(), BEAT_FIXED_BYTES + DATAGRAM_TAG_BYTES);
 	assert_int_equal(beat_encode(&beat, &rotation, bytes, BEAT_FIXED_BYTES + DATAGRAM_TAG_BYTES), 144);
