@@ -9,11 +9,19 @@
 
 #include <cmocka.h>
 
+#include "abi/crash.h"
+#include "abi/telemetry.h"
 #include "model/random.h"
 #include "unit/wire_samples.h"
 #include "wire/beat_series.h"
 
-enum { EXIT_CAUSES = 10 }; /* today's: AETHER_EXIT_COUNT */
+enum { EXIT_CAUSES = AETHER_EXIT_COUNT };
+/* The wire has its own numbers; what the core measures must fit into them. */
+static_assert((unsigned int)AETHER_EXIT_COUNT <= BEAT_EXIT_CAUSES, "room for every cause");
+static_assert(AETHER_STEAL_BUCKETS == BEAT_STEAL_BUCKETS, "all buckets");
+static_assert(sizeof(((struct aether_telemetry *)0)->pages) == 8u * BEAT_PAGE_OWNERS, "all owners");
+static_assert(AETHER_PCPU_MAX == WIRE_CPU_MAX && AETHER_VM_MAX == WIRE_GUEST_MAX, "all CPUs and guests");
+static_assert(AETHER_CRASH_BYTES == HELLO_CRASH_MAX_BYTES, "a whole crash record");
 
 static uint8_t bytes[SAMPLE_MAX_BYTES];
 static struct beat beat, decoded;
