@@ -8,3 +8,6 @@ flags.host += $(lwip_flags)
 
 net := $(addprefix hypervisor/service/,net.c net_counters.c net_dhcp.c net_port.c nic.c nic_virtio.c http.c http_parse.c fetch.c)
 $(call srcs,svc,$(net) hypervisor/service/nic_window.c $(lwip_core))
+
+$(call host_test,test_http_parse,tests/unit/test_http_parse.c hypervisor/service/http_parse.c)
+$(call host_test,test_fetch,tests/unit/test_fetch.c hypervisor/service/fetch.c hypervisor/lib/fmt.c)
