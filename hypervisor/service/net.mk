@@ -11,3 +11,5 @@ $(call srcs,svc,$(net) hypervisor/service/nic_window.c $(lwip_core))
 
 $(call host_test,test_http_parse,tests/unit/test_http_parse.c hypervisor/service/http_parse.c)
 $(call host_test,test_fetch,tests/unit/test_fetch.c hypervisor/service/fetch.c hypervisor/lib/fmt.c)
+$(call host_test,test_nic_virtio,tests/unit/test_nic_virtio.c tests/unit/small_card.c hypervisor/service/nic.c \
+	hypervisor/service/nic_virtio.c)
