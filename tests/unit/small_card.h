@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A virtio network card as the service sees one (abi/nic.h), with the core's hypercalls for it: posts are checked as the
- * core does, buffers go and come in order. The used rings may be written by hand, to lie.
+ * A virtio network card as the service sees one (abi/nic.h), with the core's hypercalls for it: posts are checked as
+ * the core does, buffers go and come in order. The used rings may be written by hand, to lie.
  */
 #include <stdbool.h>
 #include <stddef.h>
