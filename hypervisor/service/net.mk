@@ -8,3 +8,14 @@ flags.host += $(lwip_flags)
 
 net := $(addprefix hypervisor/service/,net.c net_counters.c net_dhcp.c net_port.c nic.c nic_virtio.c http.c http_parse.c fetch.c)
 $(call srcs,svc,$(net) hypervisor/service/nic_window.c $(lwip_core))
+
+$(call host_test,test_http_parse,tests/unit/test_http_parse.c hypervisor/service/http_parse.c)
+$(call host_test,test_fetch,tests/unit/test_fetch.c hypervisor/service/fetch.c hypervisor/lib/fmt.c)
+$(call host_test,test_nic_virtio,tests/unit/test_nic_virtio.c tests/unit/small_card.c hypervisor/service/nic.c \
+	hypervisor/service/nic_virtio.c)
+$(call host_test,test_http,tests/unit/test_http.c tests/unit/small_tcp.c hypervisor/lib/fmt.c \
+	$(addprefix hypervisor/service/,http.c http_parse.c) third/lwip/src/core/def.c)
+# The stack on a fake card, with a scripted peer.
+small_lan := $(addprefix tests/unit/,small_lan.c small_card.c) $(addprefix hypervisor/service/,net.c net_counters.c net_dhcp.c \
+	net_port.c nic.c nic_virtio.c log.c digest.c) hypervisor/lib/fmt.c $(lwip_core) $(mbedtls_sha256)
+$(call host_test,test_net,tests/unit/test_net.c $(small_lan))
