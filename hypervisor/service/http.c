@@ -322,13 +322,19 @@ void http_cancel(uint32_t id)
 /* --- time --- */
 
 /* In a window of RATE_WINDOW_S a response has to bring least_bytes_per_s of each second. */
+/* A request may have been started after the moment that the caller's turn calls now. */
+static uint64_t since(uint64_t from, uint64_t now)
+{
+	return now > from ? now - from : 0;
+}
+
 static void check_rate(struct slot *slot, uint64_t now)
 {
 	const uint64_t least = (uint64_t)slot->request.limits.least_bytes_per_s * RATE_WINDOW_S;
 
 	if (slot->window_at == 0) {
 		slot->window_at = now;
-	} else if (now - slot->window_at >= RATE_WINDOW_S * counter_hz) {
+	} else if (since(slot->window_at, now) >= RATE_WINDOW_S * counter_hz) {
 		if (slot->received_bytes - slot->window_bytes < least) {
 			end(slot, HTTP_TIMEOUT_SLOW);
 		}
@@ -348,11 +354,11 @@ static void check_time(struct slot *slot, uint64_t now)
 	if (slot->is_connected) {
 		check_rate(slot, now);
 	}
-	if (!slot->is_connected && now - slot->started_at >= ticks_of_ms(limits->connect_ms)) {
+	if (!slot->is_connected && since(slot->started_at, now) >= ticks_of_ms(limits->connect_ms)) {
 		end(slot, HTTP_TIMEOUT_CONNECT);
-	} else if (slot->is_connected && now - slot->moved_at >= ticks_of_ms(limits->idle_ms)) {
+	} else if (slot->is_connected && since(slot->moved_at, now) >= ticks_of_ms(limits->idle_ms)) {
 		end(slot, HTTP_TIMEOUT_IDLE);
-	} else if (limits->total_ms != 0 && now - slot->started_at >= ticks_of_ms(limits->total_ms)) {
+	} else if (limits->total_ms != 0 && since(slot->started_at, now) >= ticks_of_ms(limits->total_ms)) {
 		end(slot, HTTP_TIMEOUT_TOTAL);
 	}
 }
@@ -380,7 +386,8 @@ void http_poll(uint64_t now)
 
 static uint64_t left_of(uint64_t from, uint64_t ticks, uint64_t now)
 {
-	return now - from >= ticks ? 0 : ticks - (now - from);
+	const uint64_t passed = since(from, now);
+	return passed >= ticks ? 0 : ticks - passed;
 }
 
 static uint64_t least_of(uint64_t a, uint64_t b)
