@@ -109,7 +109,7 @@ void agent_start(struct agent *agent, const struct aether_bootinfo *info, const 
 		return;
 	}
 	if (info->entropy_bytes == 0) {
-		log_line(LOG_ERROR, "agent: the machine has no source of entropy, so there is no key: it stays offline");
+		log_line(LOG_ERROR, "agent: the machine has no source of entropy, so no key: the node stays offline");
 		return;
 	}
 	digest_derive(info->entropy, "network", info->boot_id, info->instance, net.seed);

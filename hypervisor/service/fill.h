@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Brings a guest's blobs into memory, hashing as it goes, a bounded piece at a time: from the bundle or from a store, or
+ * Brings a guest's blobs into memory, hashing as it goes, a bounded piece at a time: from the bundle, from a store, or
  * straight from the network. The memory is a guest's that is LOADING, or a store's.
  */
 #include <stdbool.h>

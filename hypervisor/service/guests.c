@@ -103,8 +103,8 @@ static void retry_later(struct guests *guests, struct guest *guest, enum wire_gu
 	const uint64_t pause = (uint64_t)RETRY_FIRST_MS << (guest->failures < 5 ? guest->failures : 5);
 
 	if (guest->said != reason) {
-		log_line(reason == WIRE_REASON_HASH ? LOG_ERROR : LOG_WARN, "loader: guest \"%s\" waits: %s", guest->name,
-			 why);
+		log_line(reason == WIRE_REASON_HASH ? LOG_ERROR : LOG_WARN, "loader: guest \"%s\" waits: %s",
+			 guest->name, why);
 	}
 	guest->said = reason;
 	guest->reason = reason;
@@ -138,7 +138,8 @@ static void begin_store(struct guests *guests, struct guest *guest, const struct
 	if (!guest->has_store) {
 		const int64_t status = guest_vm_create_store(guest, definition);
 		if (status != 0) {
-			retry_later(guests, guest, WIRE_REASON_NO_MEMORY, "the node has no memory to keep its payload in", now);
+			retry_later(guests, guest, WIRE_REASON_NO_MEMORY,
+				    "the node has no memory to keep its payload in", now);
 			return;
 		}
 	}
@@ -438,7 +439,8 @@ void guests_stopped(struct guests *guests, uint32_t vm, uint32_t reason)
 			return;
 		}
 	}
-	log_line(LOG_WARN, "loader: event %llu of vm%u is for no guest", (unsigned long long)AETHER_EVENT_VM_STOPPED, vm);
+	log_line(LOG_WARN, "loader: event %llu of vm%u is for no guest", (unsigned long long)AETHER_EVENT_VM_STOPPED,
+		 vm);
 }
 
 /* --- wishes --- */

@@ -115,9 +115,9 @@ static void take_answer(struct agent *agent, const struct hello_answer *answer, 
 	if (answer->status != HELLO_APPROVED) {
 		const bool is_rejected = answer->status == HELLO_REJECTED;
 		agent_say(agent, is_rejected ? AGENT_SAID_REJECTED : AGENT_SAID_PENDING,
-			  "%s by the controller %u.%u.%u.%u:%u%s%s", is_rejected ? "was rejected" : "waits to be approved",
-			  a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, agent->controller.port, because,
-			  answer->reason);
+			  "%s by the controller %u.%u.%u.%u:%u%s%s",
+			  is_rejected ? "was rejected" : "waits to be approved", a >> 24, a >> 16 & 255,
+			  a >> 8 & 255, a & 255, agent->controller.port, because, answer->reason);
 		retry_later(agent, answer->retry_ms, now);
 		return;
 	}

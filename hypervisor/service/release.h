@@ -2,7 +2,8 @@
 #pragma once
 /*
  * The manifests that the slots want, by their SHA-256: one came with the bundle, others are fetched from the
- * controller, one at a time, and kept while a slot wants them. A manifest never changes; nor does what is wrong with one.
+ * controller, one at a time, and kept while a slot wants them. A manifest never changes, nor does what is wrong with
+ * one.
  */
 #include <stdbool.h>
 #include <stdint.h>
