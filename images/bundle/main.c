@@ -20,12 +20,13 @@ static const char usage[] =
 	"\n"
 	"A GUEST is: [--guest NAME] --kernel FILE [--initrd FILE [--initrd-version TEXT]]\n"
 	"            [--bootargs TEXT] [--vcpus 1..8] [--memory-mib EVEN]\n"
+	"            [--reset retain|fetch]\n"
 	"--guest begins the next guest, at most 4; a single guest may go without and is called "
 	"\"linux\".\n"
 	"A kernel is an arm64 Image; one packed by gzip or as EFI zboot is unpacked.\n"
 	"Defaults: --name bundle, --version the first kernel's release, --vcpus 1, --memory-mib "
 	"256,\n"
-	"--bootargs \"console=ttyAMA0\".\n";
+	"--bootargs \"console=ttyAMA0\", --reset retain.\n";
 
 static struct pack_guest *add_guest(struct pack *pack, const char *name)
 {
@@ -39,6 +40,7 @@ static struct pack_guest *add_guest(struct pack *pack, const char *name)
 		.bootargs = "console=ttyAMA0",
 		.vcpu_count = 1,
 		.memory_mib = 256,
+		.reset = "retain",
 	};
 	return guest;
 }
@@ -59,7 +61,7 @@ static uint32_t parse_number(const char *option, const char *text)
 static int parse_guest_option(struct pack *pack, const char *option, const char *value)
 {
 	static const char *const options[] = {"--kernel",   "--initrd", "--initrd-version",
-					      "--bootargs", "--vcpus",	"--memory-mib"};
+					      "--bootargs", "--vcpus",	"--memory-mib", "--reset"};
 	size_t which = 0;
 
 	while (which < sizeof(options) / sizeof(options[0]) &&
@@ -87,8 +89,11 @@ static int parse_guest_option(struct pack *pack, const char *option, const char 
 	case 4:
 		guest->vcpu_count = parse_number(option, value);
 		break;
-	default:
+	case 5:
 		guest->memory_mib = parse_number(option, value);
+		break;
+	default:
+		guest->reset = value;
 		break;
 	}
 	return 1;

@@ -33,6 +33,17 @@ static void set_blob(struct manifest_blob *blob, const struct file *file)
 	}
 }
 
+static enum manifest_reset parse_reset(const char *text)
+{
+	if (strcmp(text, "fetch") == 0) {
+		return MANIFEST_FETCH;
+	}
+	if (strcmp(text, "retain") != 0) {
+		file_fail("--reset: \"%s\" is neither retain nor fetch", text);
+	}
+	return MANIFEST_RETAIN;
+}
+
 static void add_guest(struct manifest *manifest, struct blobs *blobs, const struct pack_guest *from)
 {
 	struct manifest_guest *guest = &manifest->guests[manifest->guest_count++];
@@ -44,6 +55,7 @@ static void add_guest(struct manifest *manifest, struct blobs *blobs, const stru
 	set_text(guest->bootargs, sizeof(guest->bootargs), from->bootargs, "--bootargs");
 	guest->vcpu_count = from->vcpu_count;
 	guest->memory_mib = from->memory_mib;
+	guest->reset = parse_reset(from->reset);
 
 	struct file *kernel = &blobs->files[blobs->count++];
 	*kernel = kernel_read(from->kernel_path);

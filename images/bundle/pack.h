@@ -11,6 +11,7 @@ struct pack_guest {
 	const char *bootargs;
 	uint32_t vcpu_count;
 	uint32_t memory_mib;
+	const char *reset; /* "retain" or "fetch" */
 };
 
 struct pack {

@@ -35,8 +35,8 @@ static bool show_blob(const struct file *bundle, const char *what, const struct 
 
 static bool show_guest(const struct file *bundle, const struct manifest_guest *guest)
 {
-	printf("  guest %s: %u vCPUs, %u MiB, bootargs \"%s\"\n", guest->name, guest->vcpu_count,
-	       guest->memory_mib, guest->bootargs);
+	printf("  guest %s: %u vCPUs, %u MiB, bootargs \"%s\"%s\n", guest->name, guest->vcpu_count,
+	       guest->memory_mib, guest->bootargs, guest->reset == MANIFEST_FETCH ? ", reset fetch" : "");
 	bool is_intact = show_blob(bundle, "kernel", &guest->kernel);
 	if (guest->has_initramfs && !show_blob(bundle, "initramfs", &guest->initramfs)) {
 		is_intact = false;
@@ -67,6 +67,9 @@ int show_bundle(const char *path)
 	printf("bundle %s %s: %llu bytes, manifest of %u bytes, %u guest%s\n", manifest.name,
 	       manifest.version, (unsigned long long)header.total_bytes, header.manifest_bytes,
 	       manifest.guest_count, manifest.guest_count == 1 ? "" : "s");
+	if (manifest.has_service) {
+		printf("  service of %llu bytes, not in the bundle\n", (unsigned long long)manifest.service.size_bytes);
+	}
 	int status = 0;
 	for (uint32_t i = 0; i < manifest.guest_count; i++) {
 		if (!show_guest(&bundle, &manifest.guests[i])) {

@@ -10,7 +10,7 @@
 #include "wire/message.h"
 #include "wire/refuse.h"
 
-enum { FIXED_BYTES = 56, ALL_SLOTS = (1 << WIRE_GUEST_MAX) - 1 };
+enum { FIXED_BYTES = 52, ALL_SLOTS = (1 << WIRE_GUEST_MAX) - 1 };
 
 enum {
 	TLV_NODE = 1,
@@ -91,7 +91,6 @@ size_t ack_encode(const struct ack *ack, uint8_t *bytes, size_t size)
 	wire_put(&w, ack->acked_sequence, 8);
 	wire_put(&w, ack->wall_clock_ns, 8);
 	wire_put(&w, ack->flags, 4);
-	wire_put(&w, 0, 4);
 	if (ack->node.generation != 0) {
 		put_node(&w, &ack->node);
 	}
@@ -246,7 +245,6 @@ bool ack_decode(const uint8_t *bytes, size_t size, struct ack *ack, struct wire_
 	ack->acked_sequence = wire_get(&r, 8);
 	ack->wall_clock_ns = wire_get(&r, 8);
 	ack->flags = (uint32_t)wire_get(&r, 4) & ACK_FLAGS_ALL;
-	(void)wire_get(&r, 4);
 	while ((more = tlv_next(&r, &tlv, error)) > 0) {
 		if (!get_tlv(&tlv, &seen, ack, error)) {
 			return false;

@@ -7,8 +7,8 @@
  *     32  u64 sequence of the beat that it answers; 0: sent unasked
  *     40  u64 wall clock, nanoseconds since 1970 UTC; 0: the controller does not know it
  *     48  u32 flags (ACK_*)
- *     52  u32 zero
- *     56  TLVs, all optional: what is missing is as it was
+ *     52  TLVs, all optional: what is missing is as it was. A beat says which generations are in force; the controller
+ *         leaves those out, so that the usual acknowledgement is short
  *          1 node       u32 generation, u32 interval in milliseconds
  *          2 guest      u8 slot, u8 want, u8 place in the manifest, u8 zero, u32 generation, u32 restart generation,
  *                       u8[32] SHA-256 of the manifest; once for each slot

@@ -88,17 +88,32 @@ static uint32_t sendable(const struct beat *beat)
 	return series;
 }
 
-/* Fills w up to `end` with whole series. What does not fit stays the oldest, so the next beat has it first. */
+/* So many bytes of series make a whole round in BEAT_SERIES_BEATS - 1 beats; one is left for what fits unevenly. */
+static size_t share(const struct beat_counters *counters, uint32_t series)
+{
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < BEAT_SERIES_COUNT; i++) {
+		if ((series & BEAT_BIT(i)) != 0) {
+			bytes += TLV_HEADER_BYTES + beat_series_bytes(beat_series(i), counters->exit_causes);
+		}
+	}
+	return (bytes + BEAT_SERIES_BEATS - 2) / (BEAT_SERIES_BEATS - 1);
+}
+
+/* Writes whole series, the oldest first, until this beat's share is done; never behind `end`. What does not fit stays
+ * the oldest, so the next beat has it first. */
 static void put_turns(struct wire_writer *w, size_t end, const struct beat *beat, struct beat_rotation *rotation)
 {
 	uint32_t left = sendable(beat);
+	const size_t enough = w->at + share(&beat->counters, left);
 
 	for (uint32_t i = 0; i < BEAT_SERIES_COUNT; i++) {
 		if ((left & BEAT_BIT(i)) != 0 && rotation->age[i] < UINT8_MAX) {
 			rotation->age[i]++;
 		}
 	}
-	while (left != 0) {
+	while (left != 0 && (w->at < enough || (left & rotation->urgent) != 0)) {
 		const uint32_t i = oldest(rotation, left);
 		const size_t bytes = beat_series_bytes(beat_series(i), beat->counters.exit_causes);
 		left &= ~BEAT_BIT(i);

@@ -10,12 +10,12 @@
  *     60  u32 datagrams that the node dropped, of whatever kind: refused tag, replay, malformed, no buffer
  *     64  4 guests of 16 bytes: u8 state, u8 reason, u8 percent fetched, u8 flags, u32 generation in force,
  *         u32 restart generation in force, u32 restarts
- *    128  series, TLVs; the encoder fills the datagram with those whose turn it is
+ *    128  series, TLVs: those whose turn it is
  *
  * Every counter is cumulative and modulo 256 to the power of its width; widths stand in beat_series.c, one table for
  * encoder, decoder and beat_track. The receiver takes differences, so what a lost datagram carried is in the next
- * one of the same series. A series comes at least in every fifth beat. A guest's counters begin at 0 again
- * when `lives` changes.
+ * one of the same series. A series comes at least in every fifth beat; a small machine's beats are short, since a tag
+ * costs by the byte. A guest's counters begin at 0 again when `lives` changes.
  */
 #include <stdbool.h>
 #include <stddef.h>

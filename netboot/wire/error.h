@@ -37,7 +37,7 @@
 	X(MANIFEST_GUEST_TWICE, "manifest: two guests are called {name}")                          \
 	X(MANIFEST_VCPUS, "manifest: {name} is {a}, outside 1 to {b}")                             \
 	X(MANIFEST_MEMORY, "manifest: {name} is {a}, not an even number from 2 to {b}")            \
-	X(MANIFEST_RESET, "manifest: {name} is not \"retain\"")                                    \
+	X(MANIFEST_RESET, "manifest: {name} is neither \"retain\" nor \"fetch\"")                     \
 	X(MANIFEST_BLOB_SIZE, "manifest: {name} is {a}, outside 1 to {b}")                         \
 	X(MANIFEST_SPACE, "manifest: it does not fit into {b} bytes")                                      \
 	X(MESSAGE_SHORT, "{name}: {a} bytes received, fewer than {b}")                             \

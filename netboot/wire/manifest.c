@@ -109,25 +109,32 @@ static bool read_optional_string(const struct reader *r, const char *property, c
 	return read_string(r, property, CHARSET_PRINTABLE, text, size);
 }
 
-/* A blob's node is `kernel` or `initramfs` of a guest; r->scope names both. */
-static bool read_blob(const struct reader *r, struct manifest_blob *blob)
+/* The sha256 and size of a node that names a blob; r->scope is its name. */
+static bool read_hash_size(const struct reader *r, uint64_t max_bytes, uint8_t sha256[BUNDLE_SHA256_BYTES],
+			   uint64_t *size_bytes)
 {
 	const void *p = NULL;
 
-	if (!read_bytes(r, "sha256", sizeof(blob->sha256), &p)) {
+	if (!read_bytes(r, "sha256", BUNDLE_SHA256_BYTES, &p)) {
 		return false;
 	}
-	memcpy(blob->sha256, p, sizeof(blob->sha256));
+	memcpy(sha256, p, BUNDLE_SHA256_BYTES);
 	if (!read_bytes(r, "size", sizeof(fdt64_t), &p)) {
 		return false;
 	}
-	blob->size_bytes = fdt64_ld(p);
-	if (blob->size_bytes == 0 || blob->size_bytes > MANIFEST_BLOB_MAX_BYTES) {
-		return wire_refuse(r->error, WIRE_MANIFEST_BLOB_SIZE, blob->size_bytes,
-				   MANIFEST_BLOB_MAX_BYTES, r->scope, "size");
+	*size_bytes = fdt64_ld(p);
+	if (*size_bytes == 0 || *size_bytes > max_bytes) {
+		return wire_refuse(r->error, WIRE_MANIFEST_BLOB_SIZE, *size_bytes, max_bytes, r->scope, "size");
 	}
+	return true;
+}
+
+/* A blob's node is `kernel` or `initramfs` of a guest. */
+static bool read_blob(const struct reader *r, struct manifest_blob *blob)
+{
 	blob->offset = 0;
-	return read_optional_string(r, "version", blob->version, sizeof(blob->version));
+	return read_hash_size(r, MANIFEST_BLOB_MAX_BYTES, blob->sha256, &blob->size_bytes) &&
+	       read_optional_string(r, "version", blob->version, sizeof(blob->version));
 }
 
 static bool read_blobs(const struct reader *r, struct manifest_guest *guest)
@@ -148,10 +155,28 @@ static bool read_blobs(const struct reader *r, struct manifest_guest *guest)
 	return !guest->has_initramfs || read_blob(&blob, &guest->initramfs);
 }
 
+static bool read_reset(const struct reader *r, enum manifest_reset *reset)
+{
+	char text[sizeof("retain")];
+
+	*reset = MANIFEST_RETAIN;
+	if (fdt_getprop(r->fdt, r->node, "reset", NULL) == NULL) {
+		return true;
+	}
+	if (!read_string(r, "reset", CHARSET_NAME, text, sizeof(text))) {
+		return false;
+	}
+	if (strcmp(text, "fetch") == 0) {
+		*reset = MANIFEST_FETCH;
+	} else if (strcmp(text, "retain") != 0) {
+		return wire_refuse(r->error, WIRE_MANIFEST_RESET, 0, 0, r->scope, "reset");
+	}
+	return true;
+}
+
 static bool read_guest(const struct reader *r, uint32_t place, struct manifest_guest *guest)
 {
 	uint32_t reg = 0;
-	char reset[sizeof("retain")];
 
 	if (!read_u32(r, "reg", &reg)) {
 		return false;
@@ -172,14 +197,8 @@ static bool read_guest(const struct reader *r, uint32_t place, struct manifest_g
 		return wire_refuse(r->error, WIRE_MANIFEST_MEMORY, guest->memory_mib,
 				   MANIFEST_MEMORY_MIB_MAX, r->scope, "memory-mib");
 	}
-	if (!read_optional_string(r, "bootargs", guest->bootargs, sizeof(guest->bootargs)) ||
-	    !read_string(r, "reset", CHARSET_NAME, reset, sizeof(reset))) {
-		return false;
-	}
-	if (strcmp(reset, "retain") != 0) {
-		return wire_refuse(r->error, WIRE_MANIFEST_RESET, 0, 0, r->scope, "reset");
-	}
-	return read_blobs(r, guest);
+	return read_optional_string(r, "bootargs", guest->bootargs, sizeof(guest->bootargs)) &&
+	       read_reset(r, &guest->reset) && read_blobs(r, guest);
 }
 
 static bool is_name_taken(const struct manifest *manifest, const char *name)
@@ -225,6 +244,18 @@ static bool read_guests(struct reader *r, struct manifest *manifest)
 	return true;
 }
 
+static bool read_service(const struct reader *r, struct manifest *manifest)
+{
+	struct reader service = *r;
+
+	service.node = fdt_subnode_offset(r->fdt, 0, "service");
+	service.scope = "service";
+	manifest->has_service = service.node >= 0;
+	return !manifest->has_service ||
+	       read_hash_size(&service, MANIFEST_SERVICE_MAX_BYTES, manifest->service.sha256,
+			      &manifest->service.size_bytes);
+}
+
 bool manifest_decode(const void *fdt, size_t fdt_bytes, struct manifest *manifest,
 		     struct wire_error *error)
 {
@@ -244,7 +275,7 @@ bool manifest_decode(const void *fdt, size_t fdt_bytes, struct manifest *manifes
 	return read_name(&r, manifest->name) &&
 	       read_string(&r, "version", CHARSET_PRINTABLE, manifest->version,
 			   sizeof(manifest->version)) &&
-	       read_guests(&r, manifest);
+	       read_guests(&r, manifest) && read_service(&r, manifest);
 }
 
 bool manifest_locate_blobs(struct manifest *manifest, const struct bundle_header *header,

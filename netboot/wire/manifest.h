@@ -15,12 +15,17 @@
  *                 vcpus = <2>;                     // 1 to 8
  *                 memory-mib = <512>;              // even
  *                 bootargs = "console=ttyAMA0";    // optional
- *                 reset = "retain";                // a guest that resets starts again from the same blobs
+ *                 reset = "retain";                // or "fetch"; without it "retain"
  *                 kernel { sha256 = [32 bytes]; size = /bits/ 64 <n>; version = "..."; };
  *                 initramfs { sha256; size; version; };    // optional
  *             };
  *         };
+ *         service { sha256 = [32 bytes]; size = /bits/ 64 <n>; };    // optional
  *     };
+ *
+ * A guest that resets starts again from the same blobs: with "retain" the node keeps them in memory of its own beside
+ * the guest's, with "fetch" it fetches them again and waits while it cannot. `service` is a service image that a node
+ * fetches and starts; only a build for simulation looks at it. It is not in the bundle.
  *
  * Properties and nodes that are not named here are ignored, so that a later manifest can add some.
  */
@@ -42,6 +47,9 @@ enum {
 	MANIFEST_BOOTARGS_BYTES = 2048, /* arm64 Linux' COMMAND_LINE_SIZE */
 };
 #define MANIFEST_BLOB_MAX_BYTES (UINT64_C(1) << 32)
+#define MANIFEST_SERVICE_MAX_BYTES (UINT64_C(16) << 20)
+
+enum manifest_reset { MANIFEST_RETAIN = 0, MANIFEST_FETCH = 1 };
 
 /* Names are letters, digits, '.', '_' and '-'; versions and bootargs printable ASCII. */
 struct manifest_blob {
@@ -56,9 +64,15 @@ struct manifest_guest {
 	uint32_t vcpu_count;
 	uint32_t memory_mib;
 	char bootargs[MANIFEST_BOOTARGS_BYTES];
+	enum manifest_reset reset;
 	bool has_initramfs;
 	struct manifest_blob kernel;
 	struct manifest_blob initramfs;
+};
+
+struct manifest_service {
+	uint64_t size_bytes;
+	uint8_t sha256[BUNDLE_SHA256_BYTES];
 };
 
 struct manifest {
@@ -66,6 +80,8 @@ struct manifest {
 	char version[MANIFEST_VERSION_BYTES];
 	uint32_t guest_count; /* 1 to MANIFEST_GUEST_MAX */
 	struct manifest_guest guests[MANIFEST_GUEST_MAX];
+	bool has_service;
+	struct manifest_service service;
 };
 
 /* Reads the manifest of fdt_bytes bytes at fdt (8-byte aligned). Every field is then within the limits above.

@@ -46,11 +46,19 @@ static void put_guest(void *fdt, int *status, uint32_t place, const struct manif
 	if (guest->bootargs[0] != '\0') {
 		put_string(fdt, status, "bootargs", guest->bootargs);
 	}
-	put_string(fdt, status, "reset", "retain");
+	put_string(fdt, status, "reset", guest->reset == MANIFEST_FETCH ? "fetch" : "retain");
 	put_blob(fdt, status, "kernel", &guest->kernel);
 	if (guest->has_initramfs) {
 		put_blob(fdt, status, "initramfs", &guest->initramfs);
 	}
+	note(status, fdt_end_node(fdt));
+}
+
+static void put_service(void *fdt, int *status, const struct manifest_service *service)
+{
+	note(status, fdt_begin_node(fdt, "service"));
+	note(status, fdt_property(fdt, "sha256", service->sha256, sizeof(service->sha256)));
+	note(status, fdt_property_u64(fdt, "size", service->size_bytes));
 	note(status, fdt_end_node(fdt));
 }
 
@@ -71,6 +79,9 @@ bool manifest_encode(const struct manifest *manifest, void *fdt, size_t size, si
 		put_guest(fdt, &status, i, &manifest->guests[i]);
 	}
 	note(&status, fdt_end_node(fdt));
+	if (manifest->has_service) {
+		put_service(fdt, &status, &manifest->service);
+	}
 	note(&status, fdt_end_node(fdt));
 	note(&status, fdt_finish(fdt));
 	if (status != 0) {

@@ -92,6 +92,7 @@ static void round_trip_at_the_limits(void **state)
 	g->vcpu_count = MANIFEST_VCPU_MAX;
 	g->memory_mib = MANIFEST_MEMORY_MIB_MAX;
 	g->kernel.size_bytes = MANIFEST_BLOB_MAX_BYTES;
+	g->reset = MANIFEST_FETCH;
 	open_manifest();
 	assert_null(decode());
 	for (uint32_t i = 0; i < 2; i++) { /* offsets are not part of a manifest */
@@ -99,6 +100,7 @@ static void round_trip_at_the_limits(void **state)
 		b.manifest.guests[i].initramfs.offset = 0;
 	}
 	assert_int_equal(decoded.guest_count, b.manifest.guest_count);
+	assert_false(decoded.has_service);
 	assert_string_equal(decoded.name, b.manifest.name);
 	assert_string_equal(decoded.version, b.manifest.version);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -111,7 +113,34 @@ static void round_trip_at_the_limits(void **state)
 		assert_int_equal(decoded.guests[i].kernel.size_bytes,
 				 b.manifest.guests[i].kernel.size_bytes);
 		assert_int_equal(decoded.guests[i].has_initramfs, i == 0);
+		assert_int_equal(decoded.guests[i].reset, i == 0 ? MANIFEST_RETAIN : MANIFEST_FETCH);
 	}
+}
+
+static void a_service_is_optional(void **state)
+{
+	(void)state;
+	b.manifest.has_service = true;
+	b.manifest.service.size_bytes = MANIFEST_SERVICE_MAX_BYTES;
+	memset(b.manifest.service.sha256, 0x5e, sizeof(b.manifest.service.sha256));
+	open_manifest();
+	assert_null(decode());
+	assert_true(decoded.has_service);
+	assert_int_equal(decoded.service.size_bytes, MANIFEST_SERVICE_MAX_BYTES);
+	assert_memory_equal(decoded.service.sha256, b.manifest.service.sha256, sizeof(decoded.service.sha256));
+	assert_int_equal(decoded.guest_count, 2);
+
+	assert_int_equal(fdt_setprop_u64(fdt, node("/service"), "size", MANIFEST_SERVICE_MAX_BYTES + 1), 0);
+	assert_string_equal(decode(), "manifest: service size is 16777217, outside 1 to 16777216");
+	open_manifest();
+	assert_int_equal(fdt_setprop_u64(fdt, node("/service"), "size", 0), 0);
+	assert_string_equal(decode(), "manifest: service size is 0, outside 1 to 16777216");
+	open_manifest();
+	remove_property("/service", "sha256");
+	assert_string_equal(decode(), "manifest: service sha256 is missing");
+	open_manifest();
+	remove_property("/service", "size");
+	assert_string_equal(decode(), "manifest: service size is missing");
 }
 
 static void later_properties_and_nodes_are_ignored(void **state)
@@ -141,7 +170,6 @@ static void every_needed_property_is_needed(void **state)
 		{"/guests/guest@1", "name", "manifest: guest@1 name is missing"},
 		{"/guests/guest@1", "vcpus", "manifest: guest@1 vcpus is missing"},
 		{"/guests/guest@1", "memory-mib", "manifest: guest@1 memory-mib is missing"},
-		{"/guests/guest@1", "reset", "manifest: guest@1 reset is missing"},
 		{"/guests/guest@0/kernel", "sha256", "manifest: kernel sha256 is missing"},
 		{"/guests/guest@0/kernel", "size", "manifest: kernel size is missing"},
 		{"/guests/guest@0/initramfs", "sha256", "manifest: initramfs sha256 is missing"},
@@ -154,8 +182,10 @@ static void every_needed_property_is_needed(void **state)
 	}
 	open_manifest();
 	remove_property("/guests/guest@0", "bootargs");
+	remove_property("/guests/guest@1", "reset");
 	assert_null(decode());
 	assert_string_equal(decoded.guests[0].bootargs, "");
+	assert_int_equal(decoded.guests[1].reset, MANIFEST_RETAIN);
 }
 
 static void numbers_outside_their_range_are_named(void **state)
@@ -234,7 +264,7 @@ static void strings_are_checked(void **state)
 				      "allowed (27)");
 	open_manifest();
 	set("/guests/guest@1", "reset", "never", 6);
-	assert_string_equal(decode(), "manifest: guest@1 reset is not \"retain\"");
+	assert_string_equal(decode(), "manifest: guest@1 reset is neither \"retain\" nor \"fetch\"");
 }
 
 static void the_number_of_guests_is_bounded(void **state)
@@ -322,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(round_trip_at_the_limits, make, drop),
+		cmocka_unit_test_setup_teardown(a_service_is_optional, make, drop),
 		cmocka_unit_test_setup_teardown(later_properties_and_nodes_are_ignored, make, drop),
 		cmocka_unit_test_setup_teardown(every_needed_property_is_needed, make, drop),
 		cmocka_unit_test_setup_teardown(numbers_outside_their_range_are_named, make, drop),

@@ -11,7 +11,7 @@
 
 #include "unit/wire_samples.h"
 
-enum { FIXED_BYTES = 56 };
+enum { FIXED_BYTES = 52 };
 
 static uint8_t bytes[SAMPLE_MAX_BYTES];
 static struct ack ack, decoded;

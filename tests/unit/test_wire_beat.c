@@ -9,11 +9,19 @@
 
 #include <cmocka.h>
 
+#include "abi/crash.h"
+#include "abi/telemetry.h"
 #include "model/random.h"
 #include "unit/wire_samples.h"
 #include "wire/beat_series.h"
 
-enum { EXIT_CAUSES = 10 }; /* today's: AETHER_EXIT_COUNT */
+enum { EXIT_CAUSES = AETHER_EXIT_COUNT };
+/* The wire has its own numbers; what the core measures must fit into them. */
+static_assert((unsigned int)AETHER_EXIT_COUNT <= BEAT_EXIT_CAUSES, "room for every cause");
+static_assert(AETHER_STEAL_BUCKETS == BEAT_STEAL_BUCKETS, "all buckets");
+static_assert(sizeof(((struct aether_telemetry *)0)->pages) == 8u * BEAT_PAGE_OWNERS, "all owners");
+static_assert(AETHER_PCPU_MAX == WIRE_CPU_MAX && AETHER_VM_MAX == WIRE_GUEST_MAX, "all CPUs and guests");
+static_assert(AETHER_CRASH_BYTES == HELLO_CRASH_MAX_BYTES, "a whole crash record");
 
 static uint8_t bytes[SAMPLE_MAX_BYTES];
 static struct beat beat, decoded;
@@ -141,6 +149,13 @@ static void sizes_are_as_promised(void **state)
 	}
 	print_message("# largest beat of 8 CPUs and 4 guests: %zu bytes\n", largest);
 	assert_in_range(largest, 400, 512);
+	begin(1, 1, EXIT_CAUSES);
+	size_t sum = 0;
+	for (unsigned int n = 0; n < 100; n++) {
+		sum += encode();
+	}
+	print_message("# mean beat of 1 CPU and 1 guest: %zu bytes\n", sum / 100);
+	assert_in_range(sum / 100, 200, 350);
 	beat.present = 0;
 	assert_int_equal(encode(), BEAT_FIXED_BYTES + DATAGRAM_TAG_BYTES);
 	assert_int_equal(beat_encode(&beat, &rotation, bytes, BEAT_FIXED_BYTES + DATAGRAM_TAG_BYTES), 144);

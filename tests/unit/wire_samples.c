@@ -44,7 +44,7 @@ static void sample_counters(struct beat_counters *c, uint32_t exit_causes)
 		vm->guest_us = UINT64_C(0xfeed00000000) + i;
 		vm->stolen_us = 0x1234 + i;
 		vm->interrupts = UINT32_MAX - i;
-		vm->ram_mib = 512 << i;
+		vm->ram_mib = UINT64_C(512) << i;
 		number(vm->exits, exit_causes, UINT64_C(0xe0000000) + i * 0x10000);
 		number(vm->exit_us, exit_causes, UINT64_C(0xe500000000) + i * 0x10000);
 		fill(c->releases[i].manifest, sizeof(c->releases[i].manifest), (uint8_t)(0x40 * i));
