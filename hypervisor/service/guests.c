@@ -64,7 +64,7 @@ static const struct manifest_guest *definition_of(struct guests *guests, struct 
 	}
 	const struct manifest_guest *definition = &release->manifest.guests[guest->wish.place];
 	memcpy(guest->name, definition->name, sizeof(guest->name));
-	guest->is_retained = true;
+	guest->is_retained = definition->reset == MANIFEST_RETAIN;
 	return definition;
 }
 
@@ -472,6 +472,7 @@ void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *w
 		guest->retry_at = 0;
 		guest->failures = 0;
 		guest->said = WIRE_REASON_NONE;
+		guest->reason = WIRE_REASON_NONE;
 	}
 	keep_wish(guest);
 	if (is_other && is_under_way) {
