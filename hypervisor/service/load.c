@@ -27,44 +27,26 @@ static void derive_seeds(const struct aether_bootinfo *info, uint64_t seed_numbe
 	memcpy(tree->kaslr_seed, derived, sizeof(tree->kaslr_seed));
 }
 
-const char *load_guest(const struct payload *payload, const struct manifest_guest *guest,
-		       const struct aether_bootinfo *info, uint64_t seed_number, uint8_t *ram,
-		       struct load_entry *entry)
+const char *load_tree(const struct manifest_guest *guest, const struct place *place,
+		      const struct aether_bootinfo *info, uint64_t seed_number, uint8_t *ram,
+		      struct load_entry *entry)
 {
-	const uint64_t ram_bytes = (uint64_t)guest->memory_mib << 20;
-	const uint8_t *kernel = payload->bytes + guest->kernel.offset;
-	const uint64_t initramfs_bytes = guest->has_initramfs ? guest->initramfs.size_bytes : 0;
-	struct arm64_image_header header = {0};
-	struct place place;
-
-	if (guest->kernel.size_bytes >= sizeof(header)) {
-		memcpy(&header, kernel, sizeof(header));
-	}
-	const char *why =
-		place_guest(&header, guest->kernel.size_bytes, initramfs_bytes, ram_bytes, &place);
-	if (why != NULL) {
-		return why;
-	}
 	struct guest_fdt tree = {
-		.ram_bytes = ram_bytes,
+		.ram_bytes = (uint64_t)guest->memory_mib << 20,
 		.vcpu_count = guest->vcpu_count,
 		.gic_version = info->gic_version,
 		.midr = info->midr,
 		.bootargs = guest->bootargs,
-		.initramfs_ipa = AETHER_GUEST_RAM_BASE + place.initramfs_offset,
-		.initramfs_bytes = initramfs_bytes,
+		.initramfs_ipa = AETHER_GUEST_RAM_BASE + place->initramfs_offset,
+		.initramfs_bytes = guest->has_initramfs ? guest->initramfs.size_bytes : 0,
 	};
+
 	derive_seeds(info, seed_number, &tree);
-	if (guest_fdt_encode(&tree, ram + place.dtb_offset, PLACE_DTB_MAX_BYTES) != 0) {
+	if (guest_fdt_encode(&tree, ram + place->dtb_offset, PLACE_DTB_MAX_BYTES) != 0) {
 		return "the device tree does not fit into its place";
 	}
-	memcpy(ram + place.kernel_offset, kernel, guest->kernel.size_bytes);
-	if (initramfs_bytes != 0) {
-		memcpy(ram + place.initramfs_offset, payload->bytes + guest->initramfs.offset,
-		       initramfs_bytes);
-	}
-	entry->kernel_ipa = AETHER_GUEST_RAM_BASE + place.kernel_offset;
+	entry->kernel_ipa = AETHER_GUEST_RAM_BASE + place->kernel_offset;
 	entry->initramfs_ipa = tree.initramfs_ipa;
-	entry->dtb_ipa = AETHER_GUEST_RAM_BASE + place.dtb_offset;
+	entry->dtb_ipa = AETHER_GUEST_RAM_BASE + place->dtb_offset;
 	return NULL;
 }

@@ -16,7 +16,8 @@
 
 enum {
 	PIECE_BYTES = 48,
-	PIECE_RETRY_MAX = 1 << 22,
+	PIECE_RETRY_MAX = 1 << 18,
+	ALIVE_EVERY = 1 << 10,
 };
 
 static enum log_level shown_level; /* LOG_ERROR */
@@ -36,6 +37,9 @@ static int send_piece(const char *bytes, size_t count)
 	for (int i = 0; i < PIECE_RETRY_MAX; i++) {
 		if (hvcall_log(bytes, count) != AETHER_EAGAIN) {
 			return 1;
+		}
+		if (i % ALIVE_EVERY == ALIVE_EVERY - 1) {
+			(void)hvcall_alive();
 		}
 	}
 	return 0;

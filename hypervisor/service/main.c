@@ -11,8 +11,8 @@
 
 #include "abi/bootinfo.h"
 #include "service/hvcall.h"
-#include "service/loader.h"
 #include "service/log.h"
+#include "service/service.h"
 
 /* crt.S seeds the stack protector's guard from here. */
 static_assert(offsetof(struct aether_bootinfo, entropy) == SERVICE_ENTROPY_OFFSET, "crt.S");
@@ -22,41 +22,51 @@ extern uintptr_t __stack_chk_guard;
 uintptr_t __stack_chk_guard;
 _Noreturn void __stack_chk_fail(void);
 
-static struct loader loader;
+static struct service service;
 
-static _Noreturn void end_node(const char *why)
+static _Noreturn void end_node(void)
 {
-	log_line(LOG_ERROR, "loader: %s; powering off", why);
 	hvcall_node_off(0);
+	for (;;) {
+	}
+}
+
+/* The core starts the next instance, and says so. */
+static _Noreturn void fail(uint64_t esr, uint64_t elr, uint64_t far)
+{
+	hvcall_fail(esr, elr, far);
 	for (;;) {
 	}
 }
 
 _Noreturn void __stack_chk_fail(void)
 {
-	end_node("a stack buffer of the service was overrun");
+	log_line(LOG_ERROR, "agent: a stack buffer of the service was overrun");
+	fail(0, (uintptr_t)__builtin_return_address(0), 0);
 }
 
 void service_fault(uint64_t esr, uint64_t elr, uint64_t far)
 {
-	log_line(LOG_ERROR, "loader: unexpected exception: esr 0x%llx elr 0x%llx far 0x%llx",
-		 (unsigned long long)esr, (unsigned long long)elr, (unsigned long long)far);
-	end_node("the service failed");
+	fail(esr, elr, far);
 }
 
 void service_main(void)
 {
 	const struct aether_bootinfo *info = (const void *)(uintptr_t)AETHER_IPA_BOOTINFO;
-	const struct loader_inputs inputs = {
+	const struct service_inputs inputs = {
 		.info = info,
 		.trailer = (const void *)(uintptr_t)AETHER_IPA_TRAILER,
 		.bundle = (const uint8_t *)(uintptr_t)AETHER_IPA_BUNDLE,
+		.crash = (const uint8_t *)(uintptr_t)AETHER_IPA_CRASH,
 	};
 
 	if (info->magic != AETHER_BOOTINFO_MAGIC) {
-		end_node("the core's boot information has another version");
+		log_line(LOG_ERROR, "loader: the core's boot information has another version; powering off");
+		end_node();
 	}
-	loader_run(&loader, &inputs);
+	service_start(&service, &inputs);
+	while (service_turn(&service)) {
+	}
 	log_line(LOG_INFO, "loader: no guest is left; powering off");
-	hvcall_node_off(0);
+	end_node();
 }

@@ -4,21 +4,26 @@ wire := $(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c manifest_en
 # What travels between a node and its controller.
 wire_messages := $(addprefix netboot/wire/,tlv.c message.c datagram.c seal.c replay.c hello.c hello_answer.c beat.c \
 	beat_series.c beat_track.c ack.c console.c guest_state.c)
-service := $(addprefix hypervisor/service/,hvcall.c log.c config.c place.c guest_fdt.c digest.c payload.c load.c loader.c main.c)
+# What decides: runs in tests too, on a fake core and a fake network.
+agent := $(addprefix hypervisor/service/,agent.c beat.c config.c desired.c digest.c fill.c guest_fdt.c guest_report.c guest_vm.c \
+	guests.c hello.c keep.c load.c log.c online.c place.c relay.c release.c service.c update.c)
+service := $(agent) $(addprefix hypervisor/service/,hvcall.c main.c)
 
 $(call srcs,svc,hypervisor/service/crt.S hypervisor/service/chaos.S $(service) hypervisor/lib/string.c hypervisor/lib/fmt.c \
 	$(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c) $(wire_messages))
 
-payload := $(addprefix hypervisor/service/,payload.c digest.c) $(wire) hypervisor/lib/fmt.c $(libfdt_rw) $(mbedtls_sha256) \
+payload := $(addprefix hypervisor/service/,digest.c) $(wire) hypervisor/lib/fmt.c $(libfdt_rw) $(mbedtls_sha256) \
 	tests/unit/small_bundle.c
+agent_test := $(agent) hypervisor/service/fetch.c $(filter-out hypervisor/service/digest.c,$(payload)) $(wire_messages) \
+	tests/unit/small_core.c tests/unit/small_net.c
 $(call host_test,test_string,tests/unit/test_string.c)
 $(call host_test,test_fmt,tests/unit/test_fmt.c hypervisor/lib/fmt.c)
-$(call host_test,test_bundle,tests/unit/test_bundle.c $(payload))
+$(call host_test,test_bundle,tests/unit/test_bundle.c $(agent_test))
 $(call host_test,test_manifest,tests/unit/test_manifest.c $(payload))
 $(call host_test,test_loader_place,tests/unit/test_loader_place.c hypervisor/service/place.c)
 $(call host_test,test_loader_config,tests/unit/test_loader_config.c hypervisor/service/config.c $(payload))
 $(call host_test,test_guest_fdt,tests/unit/test_guest_fdt.c hypervisor/service/guest_fdt.c $(libfdt_rw))
-$(call host_test,test_loader,tests/unit/test_loader.c $(addprefix hypervisor/service/,loader.c load.c place.c guest_fdt.c \
-	config.c log.c) $(payload))
+$(call host_test,test_loader,tests/unit/test_loader.c $(agent_test))
+$(call host_test,test_agent,tests/unit/test_agent.c $(agent_test))
 
 include hypervisor/service/net.mk

@@ -13,16 +13,41 @@
 
 #include <cmocka.h>
 
-#include "service/payload.h"
+#include "service/release.h"
 #include "unit/small_bundle.h"
 
-static struct payload payload;
-static char why[PAYLOAD_WHY_BYTES];
+static struct releases releases;
+static const struct manifest *const manifest = &releases.entries[0].manifest;
+static char why[RELEASE_WHY_BYTES];
+
+/* Copies a guest's blobs out of the bundle as the service does, hashing them. */
+static bool fill_from(const uint8_t *bundle, const struct manifest_guest *guest)
+{
+	static struct fill fill;
+	const struct origin nowhere = {.address = 0};
+	enum fill_result result = FILL_MORE;
+
+	memset(&fill, 0, sizeof(fill));
+	fill.guest = guest;
+	fill.memory_bytes = fill_store_bytes(guest);
+	fill.memory = malloc(fill.memory_bytes);
+	assert_non_null(fill.memory);
+	fill.is_store = true;
+	fill.sources[0] = bundle + guest->kernel.offset;
+	fill.sources[1] = bundle + guest->initramfs.offset;
+	fill_start(&fill, 1000000);
+	while (result == FILL_MORE) {
+		result = fill_turn(&fill, &nowhere, 0);
+	}
+	free(fill.memory);
+	snprintf(why, sizeof(why), "%s", fill.why);
+	return result == FILL_DONE;
+}
 
 static void assert_refused(const uint8_t *bytes, size_t size, const char *words)
 {
 	memset(why, 0, sizeof(why));
-	assert_false(payload_open(&payload, bytes, size, why));
+	assert_false(releases_open_bundle(&releases, bytes, size, why));
 	if (words != NULL) {
 		assert_string_equal(why, words);
 	} else {
@@ -36,11 +61,10 @@ static void a_good_bundle_is_opened(void **state)
 	for (uint32_t guests = 1; guests <= MANIFEST_GUEST_MAX; guests++) {
 		struct small_bundle b;
 		small_bundle_make(&b, guests);
-		assert_true(payload_open(&payload, b.bytes, b.size, why));
-		assert_memory_equal(&payload.manifest, &b.manifest, sizeof(b.manifest));
+		assert_true(releases_open_bundle(&releases, b.bytes, b.size, why));
+		assert_memory_equal(manifest, &b.manifest, sizeof(b.manifest));
 		for (uint32_t i = 0; i < guests; i++) {
-			assert_true(
-				payload_verify_guest(&payload, &payload.manifest.guests[i], why));
+			assert_true(fill_from(b.bytes, &manifest->guests[i]));
 		}
 		small_bundle_free(&b);
 	}
@@ -76,7 +100,7 @@ static void every_flipped_bit_of_header_and_manifest_is_refused(void **state)
 			b.bytes[at] ^= (uint8_t)(1u << bit);
 		}
 	}
-	assert_true(payload_open(&payload, b.bytes, b.size, why));
+	assert_true(releases_open_bundle(&releases, b.bytes, b.size, why));
 	small_bundle_free(&b);
 }
 
@@ -93,14 +117,12 @@ static void a_forged_manifest_is_bounded(void **state)
 		for (unsigned int bit = 0; bit < 8; bit++) {
 			b.bytes[at] ^= (uint8_t)(1u << bit);
 			small_bundle_seal(&b);
-			if (payload_open(&payload, b.bytes, b.size, why)) {
+			if (releases_open_bundle(&releases, b.bytes, b.size, why)) {
 				accepted++;
-				assert_in_range(payload.manifest.guest_count, 1,
-						MANIFEST_GUEST_MAX);
-				for (uint32_t i = 0; i < payload.manifest.guest_count; i++) {
+				assert_in_range(manifest->guest_count, 1, MANIFEST_GUEST_MAX);
+				for (uint32_t i = 0; i < manifest->guest_count; i++) {
 					/* May be refused; must not read outside the bundle. */
-					(void)payload_verify_guest(
-						&payload, &payload.manifest.guests[i], why);
+					(void)fill_from(b.bytes, &manifest->guests[i]);
 				}
 			}
 			b.bytes[at] ^= (uint8_t)(1u << bit);
@@ -116,16 +138,16 @@ static void a_changed_blob_is_named(void **state)
 	struct small_bundle b;
 
 	small_bundle_make(&b, 1);
-	const struct manifest_guest *guest = &payload.manifest.guests[0];
-	assert_true(payload_open(&payload, b.bytes, b.size, why));
+	const struct manifest_guest *guest = &manifest->guests[0];
+	assert_true(releases_open_bundle(&releases, b.bytes, b.size, why));
 	for (size_t i = 0; i < SMALL_KERNEL_BYTES; i++) {
 		b.bytes[b.manifest.guests[0].kernel.offset + i] ^= 0x10;
-		assert_false(payload_verify_guest(&payload, guest, why));
+		assert_false(fill_from(b.bytes, guest));
 		assert_memory_equal(why, "the kernel is damaged: its SHA-256 begins ", 42);
 		b.bytes[b.manifest.guests[0].kernel.offset + i] ^= 0x10;
 	}
 	b.bytes[b.size - 1] ^= 1;
-	assert_false(payload_verify_guest(&payload, guest, why));
+	assert_false(fill_from(b.bytes, guest));
 	assert_memory_equal(why, "the initramfs is damaged: its SHA-256 begins ", 45);
 	small_bundle_free(&b);
 }

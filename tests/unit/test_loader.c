@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loader against a fake core: it hands out VMs with memory on the heap, holds each to its state, and
- * plays a script of stops. What a console shows and what a VM holds at its start is compared.
+ * A node with a bundle and no network card, against a fake core that plays a script of stops. What a console shows and
+ * what a VM holds at its start is compared.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,207 +15,30 @@
 #include <libfdt.h>
 
 #include "abi/diag.h"
-#include "abi/hvc.h"
 #include "abi/image.h"
-#include "service/hvcall.h"
-#include "service/loader.h"
+#include "service/service.h"
 #include "unit/small_bundle.h"
-
-enum { CONSOLE_BYTES = 16384, SCRIPT_MAX = 16, SEED_BYTES = 8 };
-
-struct fake_vm {
-	enum aether_vm_state state;
-	uint8_t *ram;
-	uint64_t ram_bytes;
-	uint32_t vcpu_count;
-	uint64_t flags;
-	uint64_t entry;
-	uint64_t x0;
-	unsigned int start_count;
-	uint8_t seed[SEED_BYTES]; /* kaslr-seed at the last start */
-};
-
-static struct {
-	struct fake_vm vms[AETHER_VM_MAX];
-	char console[CONSOLE_BYTES];
-	size_t console_at;
-	size_t console_at_first_start;
-	unsigned int full_count; /* how often the console's ring is full */
-	struct hvcall_event script[SCRIPT_MAX];
-	size_t script_count;
-	size_t script_at;
-	int64_t create_status; /* what every VM_CREATE answers, if not 0 */
-	int64_t start_status;
-	int64_t reset_status;
-	uint64_t ticks;
-} core;
+#include "unit/small_core.h"
 
 static struct aether_bootinfo info;
 static struct small_bundle bundle;
-static struct loader loader;
-
-/* The fake core. */
-
-static uint8_t *new_ram(uint64_t bytes)
-{
-	uint8_t *ram = calloc(1, bytes);
-
-	assert_non_null(ram);
-	return ram;
-}
-
-int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags, uint64_t tag, uint32_t *vm)
-{
-	(void)tag;
-	if (core.create_status != 0) {
-		return core.create_status;
-	}
-	/* From the highest: a guest's index is not its VM's number. */
-	for (uint32_t i = AETHER_VM_MAX; i-- > 0;) {
-		struct fake_vm *v = &core.vms[i];
-		if (v->state == AETHER_VM_NONE) {
-			*v = (struct fake_vm){
-				.state = AETHER_VM_LOADING,
-				.ram = new_ram(ram_bytes),
-				.ram_bytes = ram_bytes,
-				.vcpu_count = vcpu_count,
-				.flags = flags,
-			};
-			*vm = i;
-			return 0;
-		}
-	}
-	return AETHER_EBUSY;
-}
-
-uint8_t *hvcall_vm_memory(uint32_t vm)
-{
-	assert_int_equal(core.vms[vm].state, AETHER_VM_LOADING);
-	return core.vms[vm].ram;
-}
-
-int64_t hvcall_vm_start(uint32_t vm, uint64_t entry_ipa, uint64_t x0)
-{
-	struct fake_vm *v = &core.vms[vm];
-
-	assert_int_equal(v->state, AETHER_VM_LOADING);
-	if (core.start_status != 0) {
-		return core.start_status;
-	}
-	if (core.console_at_first_start == 0) {
-		core.console_at_first_start = core.console_at;
-	}
-	v->state = AETHER_VM_RUNNING;
-	v->entry = entry_ipa;
-	v->x0 = x0;
-	v->start_count++;
-	const void *tree = v->ram + (x0 - AETHER_GUEST_RAM_BASE);
-	const void *seed = fdt_getprop(tree, fdt_path_offset(tree, "/chosen"), "kaslr-seed", NULL);
-	if (seed != NULL) {
-		memcpy(v->seed, seed, SEED_BYTES);
-	}
-	return 0;
-}
-
-int64_t hvcall_vm_reset(uint32_t vm)
-{
-	struct fake_vm *v = &core.vms[vm];
-
-	assert_int_equal(v->state, AETHER_VM_STOPPED);
-	if (core.reset_status != 0) {
-		return core.reset_status;
-	}
-	free(v->ram);
-	v->ram = new_ram(v->ram_bytes);
-	v->state = AETHER_VM_LOADING;
-	return 0;
-}
-
-int64_t hvcall_vm_destroy(uint32_t vm)
-{
-	struct fake_vm *v = &core.vms[vm];
-
-	assert_true(v->state == AETHER_VM_STOPPED || v->state == AETHER_VM_LOADING);
-	free(v->ram);
-	v->ram = NULL;
-	v->state = AETHER_VM_NONE;
-	return 0;
-}
-
-int64_t hvcall_vm_info(uint32_t vm, struct hvcall_vm_state *state)
-{
-	state->state = core.vms[vm].state;
-	state->reason = AETHER_STOP_SERROR;
-	state->detail = 0xbf000002;
-	return 0;
-}
-
-int64_t hvcall_event_wait(uint64_t deadline, struct hvcall_event *event)
-{
-	(void)deadline;
-	if (core.script_at == core.script_count) {
-		return AETHER_ENOSYS; /* the script's end ends the loader */
-	}
-	*event = core.script[core.script_at++];
-	if (event->vm < AETHER_VM_MAX && core.vms[event->vm].state == AETHER_VM_RUNNING) {
-		core.vms[event->vm].state = AETHER_VM_STOPPED;
-	}
-	return 0;
-}
-
-int64_t hvcall_log(const char *bytes, size_t byte_count)
-{
-	assert_in_range(byte_count, 1, 48);
-	if (core.full_count != 0) {
-		core.full_count--;
-		return AETHER_EAGAIN;
-	}
-	assert_true(core.console_at + byte_count < CONSOLE_BYTES);
-	memcpy(core.console + core.console_at, bytes, byte_count);
-	core.console_at += byte_count;
-	return 0;
-}
-
-int64_t hvcall_counter(uint32_t counter, uint32_t vm_or_cpu, uint32_t cause, uint64_t *value)
-{
-	(void)vm_or_cpu;
-	*value = 100 * counter + cause;
-	return 0;
-}
-
-uint64_t hvcall_ticks(void)
-{
-	return core.ticks += 5;
-}
+static struct service service;
 
 /* The tests. */
 
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&core, 0, sizeof(core));
-	info = (struct aether_bootinfo){
-		.magic = AETHER_BOOTINFO_MAGIC,
-		.cpu_count = 1,
-		.gic_version = 2,
-		.midr = 0x410fd083,
-		.ram_bytes = 1 << 30,
-		.free_bytes = 1000 << 20,
-		.counter_hz = 62500000,
-		.board = "linux,dummy-virt",
-		.entropy = {1, 2, 3},
-		.entropy_bytes = 32,
-		.instance = 1,
-	};
+	small_core_reset();
+	small_core_info(&info);
+	info.counter_hz = 62500000;
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < AETHER_VM_MAX; i++) {
-		free(core.vms[i].ram);
-	}
+	small_core_reset();
 	if (bundle.bytes != NULL) {
 		small_bundle_free(&bundle);
 	}
@@ -248,7 +71,7 @@ static const void *make_trailer(const char *log_level, size_t *bytes)
 
 static void run(const char *log_level)
 {
-	struct loader_inputs inputs = {.info = &info, .bundle = bundle.bytes};
+	struct service_inputs inputs = {.info = &info, .bundle = bundle.bytes};
 	size_t trailer_bytes = 0;
 
 	if (log_level != NULL) {
@@ -256,20 +79,9 @@ static void run(const char *log_level)
 	}
 	info.trailer_bytes = trailer_bytes;
 	info.bundle_bytes = bundle.size;
-	loader_run(&loader, &inputs);
-	core.console[core.console_at] = '\0';
-}
-
-static void assert_console(const char *want)
-{
-	assert_string_equal(core.console, want);
-}
-
-static void assert_console_has(const char *part)
-{
-	if (strstr(core.console, part) == NULL) {
-		print_message("console: %s\nwanted: %s\n", core.console, part);
-		fail();
+	memset(core.records, 0, sizeof(core.records)); /* it is another boot */
+	service_start(&service, &inputs);
+	while (service_turn(&service)) {
 	}
 }
 
@@ -278,7 +90,7 @@ static void a_guest_gets_its_first_state(void **state)
 	(void)state;
 	small_bundle_make(&bundle, 1);
 	run(NULL);
-	const struct fake_vm *vm = &core.vms[3];
+	const struct small_core_vm *vm = &core.vms[3];
 	assert_int_equal(vm->state, AETHER_VM_RUNNING);
 	assert_int_equal(vm->ram_bytes, 8 << 20);
 	assert_int_equal(vm->vcpu_count, 1);
@@ -317,8 +129,8 @@ static void a_reset_starts_the_same_guest_again(void **state)
 	(void)state;
 	small_bundle_make(&bundle, 1);
 	run(NULL);
-	uint8_t first_seed[SEED_BYTES];
-	memcpy(first_seed, core.vms[3].seed, SEED_BYTES);
+	uint8_t first_seed[SMALL_CORE_SEED_BYTES];
+	memcpy(first_seed, core.vms[3].seed, SMALL_CORE_SEED_BYTES);
 	tear_down(NULL);
 	set_up(NULL);
 	small_bundle_make(&bundle, 1);
@@ -326,13 +138,13 @@ static void a_reset_starts_the_same_guest_again(void **state)
 		add_stop(3, AETHER_STOP_RESET);
 	}
 	run(NULL);
-	const struct fake_vm *vm = &core.vms[3];
+	const struct small_core_vm *vm = &core.vms[3];
 	assert_int_equal(vm->state, AETHER_VM_RUNNING);
 	assert_int_equal(vm->start_count, 6);
 	assert_memory_equal(vm->ram + 0x200000,
 			    bundle.bytes + bundle.manifest.guests[0].kernel.offset,
 			    SMALL_KERNEL_BYTES);
-	assert_memory_not_equal(vm->seed, first_seed, SEED_BYTES);
+	assert_memory_not_equal(vm->seed, first_seed, SMALL_CORE_SEED_BYTES);
 }
 
 static void guests_have_seeds_of_their_own(void **state)
@@ -343,7 +155,7 @@ static void guests_have_seeds_of_their_own(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(core.vms[i].flags, AETHER_VM_CONSOLE_LINES);
 		for (size_t j = 0; j < i; j++) {
-			assert_memory_not_equal(core.vms[i].seed, core.vms[j].seed, SEED_BYTES);
+			assert_memory_not_equal(core.vms[i].seed, core.vms[j].seed, SMALL_CORE_SEED_BYTES);
 		}
 	}
 	tear_down(NULL);
@@ -454,12 +266,13 @@ static void events_for_nobody_are_survived(void **state)
 	small_bundle_make(&bundle, 1);
 	add_stop(0, AETHER_STOP_POWER_OFF);
 	add_stop(77, AETHER_STOP_RESET);
-	core.script[core.script_count++] = (struct hvcall_event){.kinds = 8, .vm = 3};
+	core.script[core.script_count++] = (struct hvcall_event){.kinds = 8, .vm = 3}; /* of a later core */
 	core.vms[0].state = AETHER_VM_NONE;
 	run(NULL);
 	assert_console_has("aether: loader: event 1 of vm0 is for no guest\n");
 	assert_console_has("aether: loader: event 1 of vm77 is for no guest\n");
-	assert_console_has("aether: loader: event 8 of vm3 is for no guest\n");
+	assert_int_equal(core.script_at, 3);
+	assert_int_equal(core.vms[3].start_count, 1);
 }
 
 static void info_tells_places_times_and_counters(void **state)
@@ -474,8 +287,8 @@ static void info_tells_places_times_and_counters(void **state)
 	assert_console_has("aether: loader: board \"linux,dummy-virt\", 1 CPUs, GICv2, 1024 MiB, ");
 	assert_console_has("aether: loader: guest \"guest0\": vm3, 1 vCPUs, 8 MiB, kernel "
 			   "0x40200000, initramfs 0x40203000, device tree 0x40400000\n");
-	assert_console_has("aether: loader: ticks to service=100 verify=5 copy=5 to start=");
-	assert_console_has("aether: counters vm=3 entries=45 ticks=1045 guest=200 scrub=400 "
+	assert_console_has("aether: loader: ticks to service=100 verify=15 copy=15 to start=");
+	assert_console_has("aether: counters vm=3 entries=55 ticks=1155 guest=200 scrub=400 "
 			   "irq=0/100 hvc=1/101 smc=2/102 ");
 	assert_console_has("guest \"guest0\" asked for a reset\n");
 	assert_console_has("guest \"guest0\" powered off\n");

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest's blobs, in the manifest's order. Every byte is hostile until its blob's hash was compared; before that
+ * only the kernel's header is read, by place_guest(), which bounds all that follows by the memory's size. The hash is
+ * made of what stands in the target, not of the source: what is started is what was hashed.
+ *
+ * With a fetch, the kernel's first 64 bytes are held back until its place is known; all else goes straight to it.
+ */
+#include "service/fill.h"
+
+#include <string.h>
+
+#include "lib/addr.h"
+#include "lib/fmt.h"
+#include "service/hvcall.h"
+
+static const char *const blob_names[FILL_BLOBS] = {"kernel", "initramfs"};
+
+static const struct manifest_blob *blob_of(const struct fill *fill)
+{
+	return fill->blob == 0 ? &fill->guest->kernel : &fill->guest->initramfs;
+}
+
+uint64_t fill_store_offset(const struct manifest_guest *guest, uint32_t blob)
+{
+	return blob == 0 ? 0 : align_up(guest->kernel.size_bytes, PAGE_BYTES);
+}
+
+uint64_t fill_store_bytes(const struct manifest_guest *guest)
+{
+	return fill_store_offset(guest, 1) + (guest->has_initramfs ? guest->initramfs.size_bytes : 0);
+}
+
+void fill_start(struct fill *fill, uint64_t counter_hz)
+{
+	fetch_init(&fill->fetch, counter_hz);
+	fill->reason = WIRE_REASON_NONE;
+	fill->why[0] = '\0';
+	fill->blob = 0;
+	fill->done_bytes = 0;
+	fill->is_placed = fill->is_store;
+	fill->is_asked = false;
+	fill->header_bytes = 0;
+	fill->hash_ticks = 0;
+	fill->copy_ticks = 0;
+	fill->retries = 0;
+	memset(&fill->header, 0, sizeof(fill->header));
+	digest_start(&fill->digest);
+}
+
+void fill_cancel(struct fill *fill)
+{
+	if (fill->is_asked) {
+		fetch_cancel(&fill->fetch);
+		fill->is_asked = false;
+	}
+}
+
+static enum fill_result fail(struct fill *fill, enum wire_guest_reason reason)
+{
+	fill_cancel(fill);
+	fill->reason = reason;
+	return FILL_FAILED;
+}
+
+static uint8_t *target_of(const struct fill *fill)
+{
+	if (fill->is_store) {
+		return fill->memory + fill_store_offset(fill->guest, fill->blob);
+	}
+	return fill->memory + (fill->blob == 0 ? fill->place.kernel_offset : fill->place.initramfs_offset);
+}
+
+/* The kernel's header is whole, or the kernel shorter than one: finds all places. */
+static bool find_place(struct fill *fill)
+{
+	const struct manifest_guest *guest = fill->guest;
+	const char *why = place_guest(&fill->header, guest->kernel.size_bytes,
+				      guest->has_initramfs ? guest->initramfs.size_bytes : 0, fill->memory_bytes,
+				      &fill->place);
+
+	if (why != NULL) {
+		fmt_string(fill->why, sizeof(fill->why), "%s", why);
+		fill->reason = WIRE_REASON_NOT_A_KERNEL;
+		return false;
+	}
+	fill->is_placed = true;
+	return true;
+}
+
+static void put(struct fill *fill, const uint8_t *bytes, size_t count)
+{
+	uint8_t *target = target_of(fill) + fill->done_bytes;
+	const uint64_t begin = hvcall_ticks();
+
+	memcpy(target, bytes, count);
+	const uint64_t copied = hvcall_ticks();
+	if (!fill->is_trusted) {
+		digest_update(&fill->digest, target, count);
+		fill->hash_ticks += hvcall_ticks() - copied;
+	}
+	fill->copy_ticks += copied - begin;
+	fill->done_bytes += count;
+}
+
+/* The next bytes of the blob, from wherever they come. False: it cannot go on. */
+static bool take(struct fill *fill, const uint8_t *bytes, size_t count)
+{
+	if (count > blob_of(fill)->size_bytes - fill->done_bytes - (fill->is_placed ? 0 : fill->header_bytes)) {
+		fmt_string(fill->why, sizeof(fill->why), "more came than was asked for");
+		return false;
+	}
+	if (!fill->is_placed) {
+		const size_t rest = sizeof(fill->header) - fill->header_bytes;
+		const size_t part = count < rest ? count : rest;
+		memcpy((uint8_t *)&fill->header + fill->header_bytes, bytes, part);
+		fill->header_bytes += (uint32_t)part;
+		bytes += part;
+		count -= part;
+		if (fill->header_bytes < sizeof(fill->header)) {
+			return true; /* a kernel that ends here is refused by finish_blob() */
+		}
+		if (!find_place(fill)) {
+			return false;
+		}
+		put(fill, (const uint8_t *)&fill->header, sizeof(fill->header));
+	}
+	put(fill, bytes, count);
+	return true;
+}
+
+/* --- the two sources --- */
+
+static enum fill_result copy_piece(struct fill *fill)
+{
+	const uint64_t at = fill->is_placed ? fill->done_bytes : fill->header_bytes;
+	const uint64_t rest = blob_of(fill)->size_bytes - at;
+	const size_t count = rest < FILL_PIECE_BYTES ? (size_t)rest : FILL_PIECE_BYTES;
+
+	return take(fill, fill->sources[fill->blob] + at, count) ? FILL_MORE : fail(fill, fill->reason);
+}
+
+static bool take_fetched(void *context, uint64_t offset, const uint8_t *bytes, size_t count)
+{
+	struct fill *fill = context;
+	const uint64_t at = fill->is_placed ? fill->done_bytes : fill->header_bytes;
+
+	return offset == at && take(fill, bytes, count);
+}
+
+static enum wire_guest_reason reason_of(const struct fetch_progress *progress)
+{
+	switch (progress->why) {
+	case FETCH_WHY_STATUS:
+		return progress->last.status == 404 ? WIRE_REASON_NOT_FOUND : WIRE_REASON_HTTP;
+	case FETCH_WHY_LENGTH:
+		return WIRE_REASON_LENGTH;
+	case FETCH_WHY_HTTP:
+	case FETCH_WHY_REDIRECT:
+	case FETCH_WHY_RANGE:
+		return WIRE_REASON_HTTP;
+	default:
+		return WIRE_REASON_OTHER;
+	}
+}
+
+static void say_fetch(struct fill *fill, enum wire_guest_reason reason)
+{
+	char words[HTTP_WORDS_BYTES];
+
+	fetch_words(&fill->fetch, words);
+	fmt_string(fill->why, sizeof(fill->why), "the %s cannot be fetched: %s", blob_names[fill->blob], words);
+	fill->reason = reason;
+}
+
+static enum fill_result ask(struct fill *fill, const struct origin *origin, uint64_t now)
+{
+	struct fetch_request request = {
+		.address = origin->address,
+		.port = origin->port,
+		.size_bytes = blob_of(fill)->size_bytes,
+		.sink = take_fetched,
+		.context = fill,
+	};
+	char hex[DIGEST_HEX_BYTES];
+
+	if (origin->address == 0) {
+		fmt_string(fill->why, sizeof(fill->why), "there is no controller to fetch the %s from",
+			   blob_names[fill->blob]);
+		fill->reason = WIRE_REASON_UNREACHABLE;
+		return FILL_WAIT;
+	}
+	digest_hex(blob_of(fill)->sha256, hex);
+	fmt_string(request.path, sizeof(request.path), "/v1/blobs/sha256/%s", hex);
+	if (!fetch_start(&fill->fetch, &request, now)) {
+		fmt_string(fill->why, sizeof(fill->why), "the %s cannot be asked for", blob_names[fill->blob]);
+		return fail(fill, WIRE_REASON_OTHER);
+	}
+	fill->is_asked = true;
+	return FILL_WAIT;
+}
+
+static enum fill_result watch_fetch(struct fill *fill, uint64_t now)
+{
+	const uint32_t tries = fill->fetch.progress.tries;
+
+	fetch_poll(&fill->fetch, now);
+	if (tries != 0) {
+		fill->retries += fill->fetch.progress.tries - tries;
+	}
+	switch (fill->fetch.progress.state) {
+	case FETCH_DONE:
+		fill->is_asked = false;
+		return FILL_MORE;
+	case FETCH_PAUSED:
+		say_fetch(fill, WIRE_REASON_UNREACHABLE);
+		return FILL_WAIT;
+	case FETCH_RUNNING:
+		return FILL_WAIT;
+	default:
+		fill->is_asked = false;
+		if (fill->reason != WIRE_REASON_NOT_A_KERNEL) {
+			say_fetch(fill, reason_of(&fill->fetch.progress));
+		}
+		return FILL_FAILED;
+	}
+}
+
+/* --- the end of a blob --- */
+
+static enum fill_result finish_blob(struct fill *fill)
+{
+	const struct manifest_blob *blob = blob_of(fill);
+	uint8_t digest[DIGEST_BYTES];
+
+	if (!fill->is_placed && !find_place(fill)) {
+		return fail(fill, fill->reason);
+	}
+	digest_finish(&fill->digest, digest);
+	if (!fill->is_trusted && !digest_is_equal(digest, blob->sha256)) {
+		const uint8_t *want = blob->sha256;
+		fmt_string(fill->why, sizeof(fill->why),
+			   "the %s is damaged: its SHA-256 begins %02x%02x%02x%02x, the manifest says %02x%02x%02x%02x",
+			   blob_names[fill->blob], digest[0], digest[1], digest[2], digest[3], want[0], want[1],
+			   want[2], want[3]);
+		return fail(fill, WIRE_REASON_HASH);
+	}
+	digest_start(&fill->digest);
+	fill->done_bytes = 0;
+	fill->blob++;
+	fill->why[0] = '\0';
+	fill->reason = WIRE_REASON_NONE;
+	return fill->blob == (fill->guest->has_initramfs ? 2u : 1u) ? FILL_DONE : FILL_MORE;
+}
+
+enum fill_result fill_turn(struct fill *fill, const struct origin *origin, uint64_t now)
+{
+	const uint64_t at = fill->is_placed ? fill->done_bytes : fill->header_bytes;
+
+	if (fill->is_asked) {
+		return watch_fetch(fill, now);
+	}
+	if (at == blob_of(fill)->size_bytes) {
+		return finish_blob(fill);
+	}
+	return fill->sources[fill->blob] != NULL ? copy_piece(fill) : ask(fill, origin, now);
+}
+
+uint64_t fill_wait(const struct fill *fill, uint64_t now)
+{
+	return fill->is_asked ? fetch_wait(&fill->fetch, now) : UINT64_MAX;
+}
+
+uint8_t fill_percent(const struct fill *fill)
+{
+	const uint64_t kernel = fill->guest->kernel.size_bytes;
+	const uint64_t all = kernel + (fill->guest->has_initramfs ? fill->guest->initramfs.size_bytes : 0);
+
+	return (uint8_t)(100 * ((fill->blob == 0 ? 0 : kernel) + fill->done_bytes) / all);
+}

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decides, for each slot, the next step from what is there to what is wanted (the diagram is in guests.h).
+ *
+ * Invariants: (1) a guest is started only after every blob of it was hashed where it lies or, in the bundle, which
+ * nobody can write, by this instance. (2) A wish is in the core's records before it is carried out, and a guest's end
+ * before its VM is destroyed; so an instance that takes over goes on, and starts nothing twice. (3) No guest that is
+ * damaged, too large or ended keeps another from running.
+ */
+#include "service/guests.h"
+
+#include <string.h>
+
+#include "abi/diag.h"
+#include "abi/hvc.h"
+#include "lib/addr.h"
+#include "service/clock.h"
+#include "service/guest_vm.h"
+#include "service/hvcall.h"
+#include "service/log.h"
+
+enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30000 };
+
+static void keep_wish(const struct guest *guest)
+{
+	(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
+}
+
+static bool is_wanted(const struct guest *guest)
+{
+	return guest->wish.want == ACK_WANT_RUN && guest->wish.ended == WIRE_REASON_NONE;
+}
+
+static struct release *release_of(struct guests *guests, const struct guest *guest)
+{
+	const uint8_t *wanted[WIRE_GUEST_MAX];
+
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		const struct guest *other = &guests->slots[i];
+		wanted[i] = other->wish.want == ACK_WANT_RUN ? other->wish.manifest : NULL;
+	}
+	return guest->wish.want == ACK_WANT_RUN ? releases_want(&guests->releases, guest->wish.manifest, wanted) :
+						  releases_find(&guests->releases, guest->wish.manifest);
+}
+
+/* What the slot should run, or NULL: nothing, or not known yet; guest->reason says why. */
+static const struct manifest_guest *definition_of(struct guests *guests, struct guest *guest)
+{
+	const struct release *release = release_of(guests, guest);
+
+	if (!is_wanted(guest)) {
+		guest->reason = guest->wish.want == ACK_WANT_EMPTY ? WIRE_REASON_NONE :
+				guest->wish.want == ACK_WANT_STOP  ? WIRE_REASON_WANTED :
+								     guest->wish.ended;
+		return NULL;
+	}
+	if (release == NULL || release->state != RELEASE_KNOWN) {
+		guest->reason = release != NULL ? release->reason : WIRE_REASON_OTHER;
+		return NULL;
+	}
+	if (guest->wish.place >= release->manifest.guest_count) {
+		guest->reason = WIRE_REASON_NO_PLACE;
+		return NULL;
+	}
+	const struct manifest_guest *definition = &release->manifest.guests[guest->wish.place];
+	memcpy(guest->name, definition->name, sizeof(guest->name));
+	guest->is_retained = definition->reset == MANIFEST_RETAIN;
+	return definition;
+}
+
+/* The manifest is on its way: what the slot should run is not decided. */
+static bool is_undecided(struct guests *guests, const struct guest *guest)
+{
+	const struct release *release = release_of(guests, guest);
+
+	return is_wanted(guest) && release != NULL && release->state == RELEASE_DUE;
+}
+
+/* --- what can go wrong --- */
+
+static void end_guest(struct guest *guest, enum wire_guest_reason reason)
+{
+	guest->wish.ended = (uint8_t)reason;
+	guest->wish.is_restart_due = 0;
+	guest->reason = reason;
+	keep_wish(guest);
+	if (guest->has_vm) {
+		guest_vm_destroy(guest);
+	}
+	guest->state = GUEST_EMPTY;
+}
+
+static void refuse(struct guest *guest, enum wire_guest_reason reason, const char *why)
+{
+	log_line(LOG_ERROR, "loader: guest \"%s\" refused: %s", guest->name, why);
+	end_guest(guest, reason);
+}
+
+/* Tries again later, and says once why. */
+static void retry_later(struct guests *guests, struct guest *guest, enum wire_guest_reason reason, const char *why,
+			uint64_t now)
+{
+	const uint64_t pause = (uint64_t)RETRY_FIRST_MS << (guest->failures < 5 ? guest->failures : 5);
+
+	if (guest->said != reason) {
+		log_line(reason == WIRE_REASON_HASH ? LOG_ERROR : LOG_WARN, "loader: guest \"%s\" waits: %s",
+			 guest->name, why);
+	}
+	guest->said = reason;
+	guest->reason = reason;
+	guest->failures++;
+	guest->retry_at = now + clock_ticks(pause < RETRY_MAX_MS ? pause : RETRY_MAX_MS, guests->info->counter_hz);
+	guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
+}
+
+static void fail_fill(struct guests *guests, struct guest *guest, uint64_t now)
+{
+	const struct release *release = release_of(guests, guest);
+	struct fill *fill = &guest->fill;
+
+	if (fill->reason == WIRE_REASON_NOT_A_KERNEL || (release != NULL && release->bundle != NULL)) {
+		refuse(guest, fill->reason, fill->why);
+		return;
+	}
+	if (fill->sources[0] != NULL) {
+		guest_vm_destroy_store(guest); /* it no longer holds what was put there */
+	}
+	retry_later(guests, guest, fill->reason, fill->why, now);
+}
+
+/* --- filling --- */
+
+static void begin_store(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
+			uint64_t now)
+{
+	struct fill *fill = &guest->fill;
+
+	if (!guest->has_store) {
+		const int64_t status = guest_vm_create_store(guest, definition);
+		if (status != 0) {
+			retry_later(guests, guest, WIRE_REASON_NO_MEMORY,
+				    "the node has no memory to keep its payload in", now);
+			return;
+		}
+	}
+	memset(fill, 0, sizeof(*fill));
+	fill->guest = definition;
+	fill->memory = hvcall_vm_memory(guest->store);
+	fill->memory_bytes = guest->store_bytes;
+	fill->is_store = true;
+	fill_start(fill, guests->info->counter_hz);
+	guest->state = GUEST_STORING;
+}
+
+static uint32_t count_wanted(const struct guests *guests)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		count += guests->slots[i].wish.want == ACK_WANT_RUN;
+	}
+	return count;
+}
+
+static bool make_vm(struct guests *guests, struct guest *guest, const struct manifest_guest *definition, uint64_t now)
+{
+	const struct release *release = release_of(guests, guest);
+	const int64_t status = guest_vm_create(guest, definition, count_wanted(guests) > 1);
+
+	if (status == 0) {
+		return true;
+	}
+	if (release->bundle == NULL && (status == AETHER_ENOMEM || status == AETHER_EBUSY)) {
+		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, guest_vm_error_words(status), now);
+		return false;
+	}
+	log_line(LOG_ERROR, "loader: guest \"%s\" refused: %s (it wants %u MiB; %llu MiB were free for guests at boot)",
+		 definition->name, guest_vm_error_words(status), definition->memory_mib,
+		 (unsigned long long)(guests->info->free_bytes >> 20));
+	end_guest(guest, status == AETHER_ENOMEM ? WIRE_REASON_NO_MEMORY : WIRE_REASON_NOT_CREATED);
+	return false;
+}
+
+static void begin_fill(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
+		       uint64_t now)
+{
+	const struct release *release = release_of(guests, guest);
+	struct fill *fill = &guest->fill;
+
+	if (guest->wish.is_restart_due) {
+		/* From here on it is loaded anew whatever happens: the restart is in force. */
+		guest->wish.is_restart_due = 0;
+		keep_wish(guest);
+	}
+	if (guest->has_vm ? !guest->is_clean && !guest_vm_reset(guest) : !make_vm(guests, guest, definition, now)) {
+		if (guest->has_vm) {
+			end_guest(guest, WIRE_REASON_OTHER);
+		}
+		return;
+	}
+	memset(fill, 0, sizeof(*fill));
+	fill->guest = definition;
+	fill->memory = hvcall_vm_memory(guest->vm);
+	fill->memory_bytes = (uint64_t)definition->memory_mib << 20;
+	if (release->bundle != NULL) {
+		fill->sources[0] = release->bundle + definition->kernel.offset;
+		fill->sources[1] = release->bundle + definition->initramfs.offset;
+		fill->is_trusted = guest->is_checked;
+	} else if (guest->is_retained) {
+		for (uint32_t i = 0; i < FILL_BLOBS; i++) {
+			fill->sources[i] = hvcall_vm_memory(guest->store) + fill_store_offset(definition, i);
+		}
+	}
+	fill_start(fill, guests->info->counter_hz);
+	memcpy(guest->manifest, release->sha256, DIGEST_BYTES);
+	guest->is_clean = false;
+	guest->state = GUEST_FILLING;
+}
+
+static void finish_fill(struct guests *guests, struct guest *guest)
+{
+	const struct release *release = release_of(guests, guest);
+	const struct fill *fill = &guest->fill;
+	const uint64_t seed_number = (uint64_t)guest->slot << 32 | guest->start_count;
+	const char *why = load_tree(fill->guest, &fill->place, guests->info, seed_number, fill->memory, &guest->entry);
+
+	guests->verify_ticks += fill->hash_ticks;
+	guests->copy_ticks += fill->copy_ticks;
+	if (why != NULL) {
+		refuse(guest, WIRE_REASON_OTHER, why);
+		return;
+	}
+	guest->is_checked = release->bundle != NULL;
+	guest->state = GUEST_LOADED;
+	log_line(LOG_INFO,
+		 "loader: guest \"%s\": vm%u, %u vCPUs, %u MiB, kernel 0x%llx, initramfs 0x%llx, device tree 0x%llx",
+		 guest->name, guest->vm, fill->guest->vcpu_count, fill->guest->memory_mib,
+		 (unsigned long long)guest->entry.kernel_ipa,
+		 (unsigned long long)(fill->guest->has_initramfs ? guest->entry.initramfs_ipa : 0),
+		 (unsigned long long)guest->entry.dtb_ipa);
+}
+
+static bool turn_fill(struct guests *guests, struct guest *guest, uint64_t now)
+{
+	struct fill *fill = &guest->fill;
+	const uint32_t retries = fill->retries;
+	const enum fill_result result = fill_turn(fill, &guests->origin, now);
+
+	guests->http_retries += fill->retries - retries;
+	switch (result) {
+	case FILL_MORE:
+		return true;
+	case FILL_WAIT:
+		guest->reason = fill->reason;
+		if (fill->reason != WIRE_REASON_NONE && guest->said != fill->reason) {
+			log_line(LOG_WARN, "loader: guest \"%s\" waits: %s", guest->name, fill->why);
+			guest->said = fill->reason;
+		}
+		return false;
+	case FILL_FAILED:
+		fail_fill(guests, guest, now);
+		return true;
+	default:
+		break;
+	}
+	if (guest->state == GUEST_STORING) {
+		guest_vm_mark_store(guest, fill->guest);
+		guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
+	} else {
+		finish_fill(guests, guest);
+	}
+	return true;
+}
+
+/* --- the states' turns --- */
+
+static void drop_store(struct guest *guest)
+{
+	if (guest->has_store) {
+		guest_vm_destroy_store(guest);
+	}
+}
+
+/* EMPTY and HELD. */
+static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
+{
+	if (now < guest->retry_at) {
+		return false;
+	}
+	const struct manifest_guest *definition = definition_of(guests, guest);
+	if (definition == NULL) {
+		if (is_undecided(guests, guest)) {
+			return false;
+		}
+		if (guest->has_vm) {
+			guest_vm_destroy(guest);
+			guest->state = GUEST_EMPTY;
+		}
+		if (guest->wish.want == ACK_WANT_EMPTY) {
+			drop_store(guest);
+		}
+		return false;
+	}
+	if (guest->has_vm && guest->tag != guest_vm_tag(definition, guest->slot)) {
+		guest_vm_destroy(guest);
+		guest->state = GUEST_EMPTY;
+	}
+	const bool needs_store = release_of(guests, guest)->bundle == NULL && guest->is_retained;
+	if (guest->has_store && (!needs_store || guest->store_tag != guest_vm_store_tag(definition, guest->slot))) {
+		drop_store(guest);
+	}
+	if (needs_store && !guest->is_stored) {
+		begin_store(guests, guest, definition, now);
+	} else {
+		begin_fill(guests, guest, definition, now);
+	}
+	return true;
+}
+
+static bool turn_loaded(struct guests *guests, struct guest *guest)
+{
+	if (guests->is_booting) {
+		return false;
+	}
+	if (!guest_vm_start(guest)) {
+		end_guest(guest, WIRE_REASON_OTHER);
+		return false;
+	}
+	guest->state = GUEST_RUNNING;
+	guest->reason = WIRE_REASON_NONE;
+	guest->said = WIRE_REASON_NONE;
+	guest->failures = 0;
+	if (release_of(guests, guest)->bundle == NULL) {
+		log_line(guest->wish.starts == 1 ? LOG_WARN : LOG_INFO, "loader: guest \"%s\" started", guest->name);
+	}
+	return false;
+}
+
+static bool turn_running(struct guests *guests, struct guest *guest)
+{
+	const struct manifest_guest *definition = definition_of(guests, guest);
+	const bool is_other = definition != NULL && guest->tag != guest_vm_tag(definition, guest->slot);
+
+	if (definition != NULL && !is_other) {
+		memcpy(guest->manifest, guest->wish.manifest, DIGEST_BYTES);
+	}
+	if (is_wanted(guest) && !guest->wish.is_restart_due && !is_other) {
+		return false; /* a manifest that cannot be had or used leaves it running */
+	}
+	if (guest_vm_stop(guest)) {
+		guest->state = GUEST_STOPPING;
+	}
+	return false;
+}
+
+static void take_stop(struct guests *guests, struct guest *guest, uint32_t reason)
+{
+	(void)definition_of(guests, guest); /* its name, if it can be known */
+	const enum wire_guest_reason why = guest_vm_say_stop(guest, reason);
+
+	if (why == WIRE_REASON_RESET || why == WIRE_REASON_WANTED || guest->wish.is_restart_due) {
+		guest->state = GUEST_HELD;
+		guest->is_clean = false;
+		guest->retry_at = 0;
+		return;
+	}
+	end_guest(guest, why);
+}
+
+/* STOPPING: the core's event may have gone to an earlier instance, so it is also looked for. */
+static bool turn_stopping(struct guests *guests, struct guest *guest)
+{
+	struct hvcall_vm_state state = {.state = AETHER_VM_NONE};
+
+	if (hvcall_vm_info(guest->vm, &state) == 0 && state.state == AETHER_VM_STOPPED) {
+		take_stop(guests, guest, state.reason);
+		return true;
+	}
+	return false;
+}
+
+static bool turn(struct guests *guests, struct guest *guest, uint64_t now)
+{
+	switch (guest->state) {
+	case GUEST_EMPTY:
+	case GUEST_HELD:
+		return turn_idle(guests, guest, now);
+	case GUEST_STORING:
+	case GUEST_FILLING:
+		return turn_fill(guests, guest, now);
+	case GUEST_LOADED:
+		return turn_loaded(guests, guest);
+	case GUEST_RUNNING:
+		return turn_running(guests, guest);
+	case GUEST_STOPPING:
+		return turn_stopping(guests, guest);
+	}
+	return false;
+}
+
+bool guests_turn(struct guests *guests, uint64_t now)
+{
+	bool is_busy = false;
+
+	releases_turn(&guests->releases, &guests->origin, now);
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		is_busy |= turn(guests, &guests->slots[i], now);
+	}
+	return is_busy;
+}
+
+uint64_t guests_wait(const struct guests *guests, uint64_t now)
+{
+	const uint64_t look_again = clock_ticks(10, guests->info->counter_hz);
+	uint64_t wait = releases_wait(&guests->releases, now);
+
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		const struct guest *guest = &guests->slots[i];
+		uint64_t due = UINT64_MAX;
+		if (guest->state == GUEST_STOPPING) {
+			due = look_again;
+		} else if (guest->state == GUEST_STORING || guest->state == GUEST_FILLING) {
+			due = fill_wait(&guest->fill, now);
+		} else if (is_wanted(guest) && guest->retry_at > now) {
+			due = guest->retry_at - now;
+		}
+		wait = due < wait ? due : wait;
+	}
+	return wait;
+}
+
+void guests_stopped(struct guests *guests, uint32_t vm, uint32_t reason)
+{
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		struct guest *guest = &guests->slots[i];
+		if (guest->has_vm && guest->vm == vm &&
+		    (guest->state == GUEST_RUNNING || guest->state == GUEST_STOPPING)) {
+			take_stop(guests, guest, reason);
+			return;
+		}
+	}
+	log_line(LOG_WARN, "loader: event %llu of vm%u is for no guest", (unsigned long long)AETHER_EVENT_VM_STOPPED,
+		 vm);
+}
+
+/* --- wishes --- */
+
+void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *wish)
+{
+	struct guest *guest = &guests->slots[slot];
+	struct keep_slot *kept = &guest->wish;
+
+	if (wish->generation <= kept->generation) {
+		return;
+	}
+	const bool is_other = wish->want != kept->want || wish->place != kept->place ||
+			      !digest_is_equal(wish->manifest, kept->manifest);
+	const bool is_restart = wish->restart_generation > kept->restart_generation;
+	const bool is_under_way = guest->state == GUEST_STORING || guest->state == GUEST_FILLING ||
+				  guest->state == GUEST_LOADED;
+
+	kept->generation = wish->generation;
+	kept->want = (uint8_t)wish->want;
+	kept->place = wish->place;
+	memcpy(kept->manifest, wish->manifest, DIGEST_BYTES);
+	if (is_restart) {
+		kept->restart_generation = wish->restart_generation;
+		kept->is_restart_due = guest->state == GUEST_RUNNING || guest->state == GUEST_STOPPING;
+	}
+	if (is_restart || is_other) {
+		kept->ended = WIRE_REASON_NONE;
+		guest->retry_at = 0;
+		guest->failures = 0;
+		guest->said = WIRE_REASON_NONE;
+		guest->reason = WIRE_REASON_NONE;
+	}
+	keep_wish(guest);
+	if (is_other && is_under_way) {
+		fill_cancel(&guest->fill);
+		guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
+	}
+	if (is_other) {
+		guest->is_checked = false;
+		(void)release_of(guests, guest); /* the manifest is asked for at once */
+	}
+}
+
+void guests_set_origin(struct guests *guests, struct origin origin)
+{
+	if (guests->origin.address == origin.address && guests->origin.port == origin.port) {
+		return;
+	}
+	guests->origin = origin;
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		struct guest *guest = &guests->slots[i];
+		if (guest->state == GUEST_STORING || guest->state == GUEST_FILLING) {
+			fill_cancel(&guest->fill);
+			guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
+		}
+		guest->retry_at = 0;
+	}
+	for (uint32_t i = 0; i < RELEASES_MAX; i++) {
+		guests->releases.entries[i].retry_at = 0;
+	}
+}
+
+/* --- the beginning --- */
+
+void guests_start(struct guests *guests, const struct aether_bootinfo *info)
+{
+	guests->info = info;
+	guests->releases.counter_hz = info->counter_hz;
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		struct guest *guest = &guests->slots[i];
+		guest->slot = i;
+		(void)keep_get(KEEP_SLOT_0 + i, &guest->wish);
+	}
+	if (info->instance > 1) {
+		guest_vm_adopt(guests);
+	}
+}
+
+/* The bundle's guests are wanted where no controller has said anything else. */
+static void want_bundle(struct guests *guests)
+{
+	const struct release *bundle = &guests->releases.entries[0];
+
+	for (uint32_t i = 0; i < bundle->manifest.guest_count; i++) {
+		struct guest *guest = &guests->slots[i];
+		if (guest->wish.generation == 0 && guest->wish.want == ACK_WANT_EMPTY) {
+			guest->wish.want = ACK_WANT_RUN;
+			guest->wish.place = (uint8_t)i;
+			memcpy(guest->wish.manifest, bundle->sha256, DIGEST_BYTES);
+			keep_wish(guest);
+		}
+	}
+}
+
+bool guests_boot(struct guests *guests, const uint8_t *bundle)
+{
+	const struct aether_bootinfo *info = guests->info;
+	const struct manifest *manifest = &guests->releases.entries[0].manifest;
+	char why[RELEASE_WHY_BYTES];
+	uint32_t ready = 0;
+
+	if (!releases_open_bundle(&guests->releases, bundle, info->bundle_bytes, why)) {
+		log_line(LOG_ERROR, "loader: bundle refused: %s", why);
+		return false;
+	}
+	want_bundle(guests);
+	if (info->instance > 1) {
+		return true;
+	}
+	guests->is_booting = true;
+	for (uint32_t i = 0; i < manifest->guest_count; i++) {
+		while (turn(guests, &guests->slots[i], hvcall_ticks())) {
+			(void)hvcall_alive();
+		}
+		ready += guests->slots[i].state == GUEST_LOADED;
+	}
+	guests->is_booting = false;
+	log_line(LOG_WARN, "loader: %u of %u guest%s ready from bundle \"%s\" %s", ready, manifest->guest_count,
+		 manifest->guest_count == 1 ? "" : "s", manifest->name, manifest->version);
+	log_line(LOG_INFO, "loader: ticks to service=%llu verify=%llu copy=%llu to start=%llu hz=%llu",
+		 (unsigned long long)(info->core_ticks - info->entry_ticks), (unsigned long long)guests->verify_ticks,
+		 (unsigned long long)guests->copy_ticks, (unsigned long long)(hvcall_ticks() - info->entry_ticks),
+		 (unsigned long long)info->counter_hz);
+	for (uint32_t i = 0; i < manifest->guest_count; i++) {
+		(void)turn(guests, &guests->slots[i], hvcall_ticks());
+	}
+	return true;
+}
