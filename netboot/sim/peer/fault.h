@@ -52,6 +52,6 @@ struct fault_rules {
 
 /* Adds a rule; "none" drops all. False: the text is no rule, or there is no room. */
 bool fault_add(struct fault_rules *rules, const char *text);
-/* Takes the rule for a request of the bytes from `first` to before `end` of what is at path; FAULT_NONE: there is none. */
+/* The rule for a request of what is at path, from `first` to before `end`; FAULT_NONE: there is none. */
 struct fault fault_take(struct fault_rules *rules, const char *path, uint64_t first, uint64_t end);
 const char *fault_word(enum fault_kind kind);

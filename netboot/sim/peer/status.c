@@ -28,7 +28,7 @@ void status_tell_beat(const struct node *node, const struct beat *beat)
 {
 	const bool is_first = node->beats <= 1 || node->beat.sequence == 0;
 
-	if (is_first || node->beat.flags != beat->flags) {
+	if (is_first || ((node->beat.flags ^ beat->flags) & ~BEAT_ANSWER) != 0) {
 		event("beat node=%s instance=%u%s%s%s uptime-ms=%llu", node->name, beat->instance,
 		      (beat->flags & BEAT_WAITS) != 0 ? " waits" : "",
 		      (beat->flags & BEAT_HAS_CRASH) != 0 ? " has-crash" : "",

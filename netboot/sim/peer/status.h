@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What is known of a node, for people and scripts: a file of KEY=VALUE lines each, and events when something changes. */
+/* What is known of a node, for people and scripts: a file of KEY=VALUE lines each, and events when it changes. */
 #include "sim/peer/node.h"
 
 /* "node=NAME vm=SLOT". Returns text. */
