@@ -247,7 +247,9 @@ static void take_ack(const uint8_t *bytes, size_t count)
 			if (is_new || ack.console.offsets[slot] > console->acked) {
 				console->acked = ack.console.offsets[slot];
 				console->acked_ms = now_ms();
-				console->sent = is_new || console->sent < console->acked ? console->acked : console->sent;
+				if (is_new || console->sent < console->acked) {
+					console->sent = console->acked;
+				}
 			}
 		}
 	}
