@@ -54,10 +54,8 @@ until_true() {
 lan_start() {
 	local i arguments=()
 
-	ip link set lo up
-	ip link add aether0 type bridge forward_delay 0
-	ip address add "$server/24" dev aether0
-	ip link set aether0 up
+	ip link set lo up && ip link add aether0 type bridge forward_delay 0 &&
+		ip address add "$server/24" dev aether0 && ip link set aether0 up || stop "cannot make a bridge"
 	for ((i = 1; i <= 4; i++)); do
 		arguments+=(--host "$(mac_of "$i"),10.77.0.$((i + 10)),node$i")
 	done
