@@ -186,6 +186,7 @@ static int check_files(const struct render_conf *conf, struct provision_error *e
 	if (check_tftp_name("boot file", conf->boot_file, error) < 0 ||
 		(conf->pxe_config != NULL &&
 			check_tftp_name("pxe config", conf->pxe_config, error) < 0) ||
+		(conf->bundle != NULL && check_tftp_name("bundle", conf->bundle, error) < 0) ||
 		check_path("tftp root", conf->tftp_root, error) < 0 ||
 		check_path("lease file", conf->lease_file, error) < 0 ||
 		check_path("log file", conf->log_file, error) < 0) {
@@ -302,6 +303,10 @@ static void put_boot(struct out *out, const struct render_conf *conf)
 	put(out, "dhcp-option=tag:uboot-arm64,option:bootfile-name,%s", conf->boot_file);
 	if (conf->pxe_config != NULL) {
 		put(out, "dhcp-option=tag:uboot-arm64,209,%s", conf->pxe_config);
+	}
+	/* U-Boot keeps it as its variable `rootpath`; netboot/uboot/aether.env loads it when there is one. */
+	if (conf->bundle != NULL) {
+		put(out, "dhcp-option=tag:uboot-arm64,option:root-path,%s", conf->bundle);
 	}
 	put(out, "enable-tftp");
 	put(out, "tftp-root=%s", conf->tftp_root);

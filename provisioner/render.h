@@ -39,6 +39,7 @@ struct render_conf {
 	uint32_t lease_s; /* at least 120 */
 	const char *boot_file; /* below the TFTP root */
 	const char *pxe_config; /* option 209 (RFC 5071), below the TFTP root; NULL: none */
+	const char *bundle; /* guests by TFTP too (option 17), below the TFTP root; NULL: from the controller alone */
 	const char *tftp_root; /* absolute, as are the next two */
 	const char *lease_file;
 	const char *log_file;

@@ -23,6 +23,7 @@ static const char usage[] =
 	"  --file NAME=SOURCE     put a copy of SOURCE into the TFTP root (repeatable)\n"
 	"  --boot-file NAME       what U-Boot is told to load (aether.img)\n"
 	"  --pxe-config NAME      pxelinux-style configuration (option 209)\n"
+	"  --bundle NAME          U-Boot is to load this too, as the initrd (none: the controller has it)\n"
 	"  --router IP            the network's router (none)\n"
 	"  --lease SECONDS        length of a lease (3600)\n"
 	"  --tftp-max N           transfers at a time (256)\n"
@@ -156,6 +157,7 @@ enum cli_option {
 	OPTION_LEASE,
 	OPTION_BOOT_FILE,
 	OPTION_PXE_CONFIG,
+	OPTION_BUNDLE,
 	OPTION_TFTP_ROOT,
 	OPTION_LEASE_FILE,
 	OPTION_LOG_FILE,
@@ -175,6 +177,7 @@ static const struct option options[] = {
 	{"lease", required_argument, NULL, OPTION_LEASE},
 	{"boot-file", required_argument, NULL, OPTION_BOOT_FILE},
 	{"pxe-config", required_argument, NULL, OPTION_PXE_CONFIG},
+	{"bundle", required_argument, NULL, OPTION_BUNDLE},
 	{"tftp-root", required_argument, NULL, OPTION_TFTP_ROOT},
 	{"lease-file", required_argument, NULL, OPTION_LEASE_FILE},
 	{"log-file", required_argument, NULL, OPTION_LOG_FILE},
@@ -216,6 +219,9 @@ static bool take(struct arguments *arguments, int option, char *value)
 		return true;
 	case OPTION_PXE_CONFIG:
 		conf->pxe_config = value;
+		return true;
+	case OPTION_BUNDLE:
+		conf->bundle = value;
 		return true;
 	case OPTION_TFTP_ROOT:
 		conf->tftp_root = value;

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests are declared beside what they test, or in tests/*/module.mk; tests/suites lists what `make test` runs.
+# Programs that the suites in e2e use.
+$(call tool,fakenode,tests/e2e/fakenode.c $(wire_messages) netboot/wire/error.c $(mbedtls_sha256))
+$(call tool,relay,tests/e2e/relay.c)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# What the nodes are doing, read from what they and dnsmasq write: no process is asked, nothing waits.
+# What the nodes are doing, read from what they, dnsmasq and the peer write: no process is asked, nothing waits.
 #
-#   power -> dhcp -> tftp FILE -> core -> loader -> kernel -> linux
+#   power -> dhcp -> tftp FILE -> core -> service WHAT -> kernel -> linux
 #
 # A node that starts again begins at `power` again; UNTIL looks at the furthest stage it ever reached.
 # What comes from a node is hostile: it is matched against fixed words, and shown only without control
-# characters. Used by `inside`, which sets dir, dnsmasq_pid and node_pid.
+# characters. Used by `inside`, which sets dir, dnsmasq_pid, node_pid and,
+# if there is a peer, peer_pid.
 
-stage_names=(power dhcp tftp core loader kernel linux)
+stage_names=(power dhcp tftp core service kernel linux)
 
 # node_mac N, node_address N: what node N is known by.
 node_mac() {
@@ -44,6 +45,10 @@ watch_start() {
 	log_rest[0]=''
 	exec {fd}<"$dir/dnsmasq.log"
 	log_fd[0]=$fd
+	peer_log=$((NODES + 1))
+	log_rest[peer_log]=''
+	exec {fd}<"$dir/peer.log"
+	log_fd[peer_log]=$fd
 	# A live picture only where it fits; else a line for each change.
 	is_live=no
 	drawn=0
@@ -102,9 +107,46 @@ read_serial() {
 		note[i]=$(printable "${line#*aether: boot: }")
 		;;
 	*"aether: core "*) enter "$i" 3 ;;
-	*"aether: loader"*) enter "$i" 4 ;;
+	*"aether: loader"* | *"aether: service"*) enter_service "$i" '' ;;
 	*"Linux version "*) enter "$i" 5 ;;
 	*"aether: ready"*) enter "$i" 6 ;;
+	esac
+}
+
+# enter_service NODE WHAT: the stage between core and kernel; a guest that runs already is further than that.
+enter_service() {
+	if ((stage[$1] < 5)); then
+		enter "$1" 4 "$2"
+	fi
+}
+
+# One line of the peer's log. Its names and states are the peer's own words; a node is known by its MAC address.
+read_peer() {
+	local line=$1 i guest percent
+
+	[[ $line =~ \ ([a-z]+)\ node=5254007700([0-9a-f][0-9a-f])(\ .*)?$ ]] || return 0
+	i=$((16#${BASH_REMATCH[2]}))
+	((i >= 1 && i <= NODES)) || return 0
+	case ${BASH_REMATCH[1]} in
+	hello) enter_service "$i" hello ;;
+	pending) enter_service "$i" pending ;;
+	approved) enter_service "$i" approved ;;
+	rejected) enter_service "$i" rejected ;;
+	guest)
+		[[ ${BASH_REMATCH[3]} =~ ^\ vm=([0-3])\ state=\"([a-z\ ]+)\"\ reason=\"([A-Za-z0-9,.\'\ -]+)\"\ percent=([0-9]+) ]] ||
+			return 0
+		guest="vm${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" percent=${BASH_REMATCH[4]}
+		if [ "${BASH_REMATCH[2]}" = fetches ]; then
+			guest+=" $percent %"
+		elif [ "${BASH_REMATCH[2]}" = 'no guest' ]; then
+			return 0
+		fi
+		enter_service "$i" "$guest"
+		note[i]=
+		if [ "${BASH_REMATCH[3]}" != 'no reason' ]; then
+			note[i]="vm${BASH_REMATCH[1]} ${BASH_REMATCH[2]}: ${BASH_REMATCH[3]}"
+		fi
+		;;
 	esac
 }
 
@@ -135,6 +177,8 @@ read_log() {
 		log_rest[i]=
 		if ((i == 0)); then
 			read_dnsmasq "$line"
+		elif ((i > NODES)); then
+			read_peer "$line"
 		else
 			read_serial "$i" "${line%$'\r'}"
 		fi
@@ -175,14 +219,14 @@ explain() {
 	fi
 }
 
-# Whether dnsmasq still serves; if not, says why not.
-check_dnsmasq() {
-	kill -0 "$dnsmasq_pid" 2>/dev/null && return
+# check_server PID NAME: whether it still serves; if not, says why not.
+check_server() {
+	kill -0 "$1" 2>/dev/null && return
 	local status=0
-	{ wait "$dnsmasq_pid"; } 2>/dev/null || status=$?
-	printf 'sim: dnsmasq ended with status %d; the end of %s:\n' "$status" "$O/sim/dnsmasq.log"
-	show_tail "$dir/dnsmasq.log" 10
-	show_tail "$dir/dnsmasq.err" 10
+	{ wait "$1"; } 2>/dev/null || status=$?
+	printf 'sim: %s ended with status %d; the end of %s:\n' "$2" "$status" "$O/sim/$2.log"
+	show_tail "$dir/$2.log" 10
+	[ ! -s "$dir/$2.err" ] || show_tail "$dir/$2.err" 10
 	return 1
 }
 
@@ -191,6 +235,7 @@ watch_step() {
 	local i reached=0 running=0
 
 	read_log 0
+	read_log "$peer_log"
 	for ((i = 1; i <= NODES; i++)); do
 		# First whether it has ended, then its log: nothing that it wrote is missed.
 		if [ -z "${node_status[i]}" ] && ! kill -0 "${node_pid[i]}" 2>/dev/null; then
@@ -213,7 +258,7 @@ watch_step() {
 	if [ "$is_live" = yes ]; then
 		draw
 	fi
-	if ! check_dnsmasq; then
+	if ! check_server "$dnsmasq_pid" dnsmasq || { [ -n "${peer_pid-}" ] && ! check_server "$peer_pid" peer; }; then
 		verdict=1
 		return 1
 	fi

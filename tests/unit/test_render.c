@@ -124,6 +124,7 @@ static void test_everything(void **state)
 	(void)state;
 	conf.router = (ipv4_t){0x0a4d00fd};
 	conf.pxe_config = "pxelinux.cfg/default";
+	conf.bundle = "guest.bundle";
 	conf.boot_file = "releases/2026.11/aether_1.img";
 	conf.tftp_root = "/srv/with space/tftp";
 	conf.user = "aether";
@@ -237,6 +238,8 @@ static void test_refuses_files(void **state)
 	REFUSE(boot_file, "a\nport=53", "boot file:");
 	REFUSE(boot_file, long_name, "boot file:");
 	REFUSE(pxe_config, "a b", "pxe config:");
+	REFUSE(bundle, "a\nport=53", "bundle:");
+	REFUSE(bundle, "../guest.bundle", "bundle:");
 	REFUSE(tftp_root, NULL, "tftp root:");
 	REFUSE(tftp_root, "tftp", "tftp root:");
 	REFUSE(tftp_root, "/a,b", "tftp root:");
