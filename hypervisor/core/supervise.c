@@ -19,6 +19,7 @@
 #include "core/console.h"
 #include "core/hal.h"
 #include "core/hvc.h"
+#include "core/keep.h"
 #include "core/nic.h"
 #include "core/percpu.h"
 #include "core/reload.h"
@@ -240,6 +241,7 @@ static void enter(struct vcpu *vcpu, uint64_t now)
 	vcpu->pc = reload_entry();
 	info->instance++;
 	renew_entropy();
+	keep_new_instance(info->instance);
 	info->core_ticks = now;
 	memcpy(info->service_sha256, watch.image->sha256, sizeof(info->service_sha256));
 	nic_start();

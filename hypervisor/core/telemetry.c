@@ -14,6 +14,7 @@
 #include "core/nic.h"
 #include "core/pages.h"
 #include "core/percpu.h"
+#include "core/supervise.h"
 #include "core/vm.h"
 #include "lib/bits.h"
 
@@ -23,7 +24,7 @@ static_assert(AETHER_VM_MAX == VM_SERVICE, "the last of vms[] is the service");
 static pa_t page_pa;
 static struct aether_telemetry *page;
 
-/* Until their owners are linked, nothing is known of it. */
+/* Where the scheduler measures none of that. */
 __attribute__((weak)) void sched_fill_telemetry(struct aether_telemetry *telemetry)
 {
 	(void)telemetry;

@@ -19,7 +19,5 @@ void telemetry_update(void);
 /* Ticks that the vCPU has spent in the guest itself, exits apart; of one that runs on another CPU, about. */
 uint64_t telemetry_guest_ticks(const struct vcpu *vcpu);
 
-/* What others fill in: times by owner, stolen time (core/sched.c); restarts; the card's. */
+/* Times by owner and stolen time: core/sched.c's. */
 void sched_fill_telemetry(struct aether_telemetry *telemetry);
-void supervise_fill_telemetry(struct aether_telemetry *telemetry);
-void nic_fill_telemetry(struct aether_telemetry *telemetry);

@@ -116,7 +116,14 @@ void vgic_init(struct vgic *gic, unsigned version, unsigned vcpu_count, unsigned
 	CHECK((version == 2 || version == 3) && lr_count > 0);
 	CHECK(vcpu_count > 0 && vcpu_count <= AETHER_VCPU_MAX);
 
+	uint64_t injected[AETHER_VCPU_MAX]; /* a count of the VM's life, whatever resets its machine */
+	for (unsigned v = 0; v < AETHER_VCPU_MAX; v++) {
+		injected[v] = gic->cpu[v].injected;
+	}
 	memset(gic, 0, sizeof(*gic));
+	for (unsigned v = 0; v < AETHER_VCPU_MAX; v++) {
+		gic->cpu[v].injected = injected[v];
+	}
 	gic->version = (uint8_t)version;
 	gic->vcpu_count = (uint8_t)vcpu_count;
 	gic->lr_count = (uint8_t)(lr_count < VGIC_LR_MAX ? lr_count : VGIC_LR_MAX);

@@ -107,6 +107,7 @@ static void make_machine(struct vm *vm, const struct pgtable *stage2, uint64_t v
 	vm->vttbr = stage2->root.v | ((uint64_t)stage2->vmid << 48);
 	vm->vcpu_count = (uint8_t)vcpu_count;
 	vm->gic_version = (uint8_t)vm_host.gic_version;
+	memset(&vm->gic, 0, sizeof(vm->gic));
 	reset_machine(vm);
 	add_vcpus(vm);
 	console_set_lines(vm->id, (vm->flags & AETHER_VM_CONSOLE_LINES) != 0);

@@ -311,6 +311,14 @@ static void interrupts_are_counted(void **state)
 	(void)measure();
 	assert_int_equal(page->cpus[0].interrupts, taken + 1);
 	assert_int_equal(page->vms[0].interrupts, injected + 1);
+	node_end(vm);
+	assert_int_equal(service_call(AETHER_HVC_VM_RESET, 0, 0, 0), 0);
+	(void)measure();
+	assert_int_equal(page->vms[0].interrupts, injected + 1);
+	assert_int_equal(service_call(AETHER_HVC_VM_DESTROY, 0, 0, 0), 0);
+	(void)service_run_guest();
+	(void)measure();
+	assert_int_equal(page->vms[0].interrupts, 0);
 }
 
 /* A guest's counters are of its whole life; a new VM of that number begins anew, but for how often it was started. */
