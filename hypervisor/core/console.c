@@ -25,11 +25,14 @@ static struct {
 	uint8_t ring[CONSOLE_RING_BYTES];
 } out;
 
+/* Of each guest. */
 static struct {
+	uint8_t *ring;
+	uint64_t *head;
 	bool is_by_line;
 	uint32_t count;
 	char text[LINE_BYTES];
-} lines[VM_COUNT];
+} lines[AETHER_VM_MAX];
 
 static uint32_t room(void)
 {
@@ -190,6 +193,12 @@ void vuart_set_line(struct vuart *uart, bool is_high)
 	vgic_set_level(&vms[uart->vm].gic, 0, AETHER_GUEST_UART_INTID, is_high);
 }
 
+void console_set_ring(unsigned vm, uint8_t *ring, uint64_t *head)
+{
+	lines[vm].ring = ring;
+	lines[vm].head = head;
+}
+
 void console_set_lines(unsigned vm, bool is_by_line)
 {
 	lines[vm].is_by_line = is_by_line;
@@ -231,7 +240,7 @@ bool vuart_sink_put(unsigned vm, uint8_t byte)
 		spin_unlock(&out.lock);
 		return false;
 	}
-	console_ring_put(vm, byte);
+	console_ring_put(lines[vm].ring, lines[vm].head, byte);
 	if (!lines[vm].is_by_line) {
 		put(byte);
 	} else if (byte == '\n') {

@@ -20,6 +20,8 @@ void console_interrupt(void);
 bool console_is_drained(void);
 /* The node is going down: writes with a bounded wait, whatever locks are held. */
 void console_panic(const char *text);
+/* Where the guest's output goes beside (core/console_ring.h); before it says anything. */
+void console_set_ring(unsigned vm, uint8_t *ring, uint64_t *head);
 /* A VM's output appears in whole lines headed by its number, or as it comes. */
 void console_set_lines(unsigned vm, bool is_by_line);
 /* What a VM left unfinished goes out, and input that it did not read holds back no more. */

@@ -6,6 +6,7 @@
  */
 #include "core/console_ring.h"
 
+#include "core/console.h"
 #include "core/hal.h"
 #include "core/pages.h"
 #include "core/vm.h"
@@ -31,6 +32,10 @@ static enum hv_err make(void)
 		}
 		console_rings.heads = hal_core_page(heads_pa);
 		console_rings.bytes = hal_core_page(rings_pa);
+		for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+			console_set_ring(i, console_rings.bytes + i * AETHER_CONSOLE_RING_BYTES,
+					 &console_rings.heads->head[i]);
+		}
 	}
 	return err;
 }

@@ -20,12 +20,11 @@ extern struct console_rings {
 	struct aether_console_heads *heads;
 } console_rings;
 
-/* A byte that the guest's UART has got rid of. Under the console's lock, so there is one writer. */
-static inline void console_ring_put(unsigned vm, uint8_t byte)
+/* A byte that the guest's UART has got rid of, into its ring. Under the console's lock, so there is one writer. */
+static inline void console_ring_put(uint8_t *ring, uint64_t *head, uint8_t byte)
 {
-	uint64_t *head = &console_rings.heads->head[vm];
 	const uint64_t at = *head;
-	console_rings.bytes[vm * AETHER_CONSOLE_RING_BYTES + at % AETHER_CONSOLE_RING_BYTES] = byte;
+	ring[at % AETHER_CONSOLE_RING_BYTES] = byte;
 	/* Release: who sees the new head sees the byte. */
 	atomic_store_explicit((_Atomic uint64_t *)head, at + 1, memory_order_release);
 }

@@ -35,6 +35,8 @@
  * so that it travels in one register.
  */
 typedef uint32_t outcome_t;
+/* Out of the way of what guests do most. */
+#define COLD __attribute__((noinline))
 #define OUTCOME(action, cause) ((outcome_t)(action) | (outcome_t)AETHER_EXIT_##cause << 8)
 #define OUTCOME_ACTION(outcome) ((enum exit_action)((outcome)&0xff))
 #define OUTCOME_CAUSE(outcome) ((outcome) >> 8)
@@ -100,32 +102,8 @@ static void inject_abort(struct vcpu *vcpu)
 	}
 }
 
-/* The service takes no exception of the core's making: what it may not do ends it. */
-static bool finish_service(enum exit_action action)
+static inline void carry_out(struct vcpu *vcpu, enum exit_action action)
 {
-	switch (action) {
-	case EXIT_INJECT_ABORT:
-		supervise_fail(AETHER_SERVICE_ABORT, hal_exit_syndrome(), hal_exit_ipa());
-		return true;
-	case EXIT_INJECT_UNDEF:
-	case EXIT_OFF:
-	case EXIT_KILL_VM:
-		supervise_fail(AETHER_SERVICE_TRAP, hal_exit_syndrome(), 0);
-		return true;
-	case EXIT_RESUME:
-	case EXIT_ADVANCE:
-	case EXIT_RETRY:
-	case EXIT_BLOCK:
-		break;
-	}
-	return false;
-}
-
-static void finish(struct vcpu *vcpu, enum exit_action action)
-{
-	if (vcpu->is_service && finish_service(action)) {
-		return;
-	}
 	switch (action) {
 	case EXIT_ADVANCE:
 		vcpu->pc += 4;
@@ -148,6 +126,36 @@ static void finish(struct vcpu *vcpu, enum exit_action action)
 	case EXIT_KILL_VM:
 		stop_vm(vcpu, AETHER_STOP_BAD_STATE, hal_exit_syndrome());
 		break;
+	}
+}
+
+/* The service takes no exception of the core's making: what it may not do ends it. */
+static COLD void finish_service(struct vcpu *vcpu, enum exit_action action)
+{
+	switch (action) {
+	case EXIT_INJECT_ABORT:
+		supervise_fail(AETHER_SERVICE_ABORT, hal_exit_syndrome(), hal_exit_ipa());
+		break;
+	case EXIT_INJECT_UNDEF:
+	case EXIT_OFF:
+	case EXIT_KILL_VM:
+		supervise_fail(AETHER_SERVICE_TRAP, hal_exit_syndrome(), 0);
+		break;
+	case EXIT_RESUME:
+	case EXIT_ADVANCE:
+	case EXIT_RETRY:
+	case EXIT_BLOCK:
+		carry_out(vcpu, action);
+		break;
+	}
+}
+
+static inline void finish(struct vcpu *vcpu, enum exit_action action)
+{
+	if (vcpu->is_service) {
+		finish_service(vcpu, action);
+	} else {
+		carry_out(vcpu, action);
 	}
 }
 
@@ -174,7 +182,7 @@ static inline enum exit_action trap_call(struct vcpu *vcpu, uint64_t immediate)
 	return action;
 }
 
-static inline enum exit_action service_call(struct vcpu *vcpu)
+static COLD enum exit_action service_call(struct vcpu *vcpu)
 {
 	const uint64_t call = vcpu->x[0];
 	if (chaos_at_call(call, true)) {
@@ -266,7 +274,7 @@ static outcome_t access_uart(struct vcpu *vcpu, uint64_t offset, unsigned bytes,
 	return OUTCOME(action, MMIO_UART);
 }
 
-static outcome_t access_rtc(struct vcpu *vcpu, uint64_t offset, unsigned bytes, bool is_write)
+static COLD outcome_t access_rtc(struct vcpu *vcpu, uint64_t offset, unsigned bytes, bool is_write)
 {
 	struct vrtc *rtc = &vcpu->vm->rtc;
 	const uint64_t alarm = vrtc_alarm(rtc);
@@ -278,13 +286,20 @@ static outcome_t access_rtc(struct vcpu *vcpu, uint64_t offset, unsigned bytes, 
 	return OUTCOME(action, MMIO_RTC);
 }
 
-static inline outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned bytes, bool is_write)
+/* All that the service has instead is the window of its card. */
+static COLD outcome_t access_of_service(struct vcpu *vcpu, uint64_t ipa, unsigned bytes, bool is_write)
+{
+	const uint64_t offset = ipa - AETHER_IPA_NIC;
+	if (offset >= PAGE_BYTES) {
+		return OUTCOME(EXIT_INJECT_ABORT, ABORT);
+	}
+	return OUTCOME(nic_window_access(offset, bytes, is_write, &vcpu->mmio_value), OTHER);
+}
+
+static inline __attribute__((always_inline)) outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned bytes, bool is_write)
 {
 	if (vcpu->is_service) {
-		const uint64_t offset = ipa - AETHER_IPA_NIC;
-		return offset < PAGE_BYTES
-			       ? OUTCOME(nic_window_access(offset, bytes, is_write, &vcpu->mmio_value), OTHER)
-			       : OUTCOME(EXIT_INJECT_ABORT, ABORT);
+		return access_of_service(vcpu, ipa, bytes, is_write);
 	}
 	if (ipa - AETHER_GUEST_GICD_BASE < 0x10000) {
 		return access_dist(vcpu, ipa - AETHER_GUEST_GICD_BASE, bytes, is_write);
