@@ -296,7 +296,9 @@ static COLD outcome_t access_of_service(struct vcpu *vcpu, uint64_t ipa, unsigne
 	return OUTCOME(nic_window_access(offset, bytes, is_write, &vcpu->mmio_value), OTHER);
 }
 
-static inline __attribute__((always_inline)) outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned bytes, bool is_write)
+/* At its two callers in line, or each access is one call more. */
+static inline __attribute__((always_inline)) outcome_t mmio_access(struct vcpu *vcpu, uint64_t ipa, unsigned bytes,
+								   bool is_write)
 {
 	if (vcpu->is_service) {
 		return access_of_service(vcpu, ipa, bytes, is_write);

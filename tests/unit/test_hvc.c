@@ -200,7 +200,8 @@ static void the_time_is_of_a_moment_that_has_been(void **state)
 	struct vm *vm = node_run(4 * MIB, 1);
 	uint64_t value = 0;
 	service_bring();
-	assert_int_equal(service_call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks() + 1, 0), AETHER_EINVAL);
+	assert_int_equal(service_call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks() + 1, 0),
+			 AETHER_EINVAL);
 	assert_int_equal(service_call(AETHER_HVC_TIME_SET, 77 * UINT64_C(1000000000), hal_ticks(), 0), 0);
 	assert_int_equal(vrtc_access(&vm->rtc, 0, 4, false, &value), EXIT_ADVANCE);
 	assert_int_equal(value, 77);
