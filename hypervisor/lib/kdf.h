@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* How an instance of the service gets its key: the one place of the core that hashes. */
+/* How an instance of the service gets its key. */
 #include <stdint.h>
 
 #define KDF_KEY_BYTES 32u
