@@ -93,7 +93,7 @@ static void start_service(void)
 	unsigned attributes = 0;
 	uint64_t block = 0;
 	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE, &base, &attributes, &block), HV_OK);
-	fake_watch_service_memory(base, header.total_bytes);
+	fake_watch_service_memory(base, reload_memory_bytes());
 }
 
 void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)
