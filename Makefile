@@ -5,6 +5,7 @@
 #
 #   $(call srcs,DOMAIN,FILES)            adds to what the domain links: hv -> aether.elf, svc -> service.elf
 #   $(call host_test,NAME,FILES[,LIBS])  a cmocka program $(O)/tests/NAME, run by `make check`; LIBS like -lfdt
+#   $(call host_sim_test,NAME,FILES)     the same, of the sources as SIMULATION=1 builds them
 #   $(call tool,NAME,FILES[,LIBS])       a native program $(O)/bin/NAME
 #   $(call guest_image,NAME,FILES)       a tiny EL1 kernel $(O)/guest/NAME.img, linked by tests/guest/guest.lds
 #   $(call test_service,NAME,FILES)      the core around another service image: $(O)/service/NAME/aether.img
@@ -69,7 +70,7 @@ size := aarch64-linux-gnu-size
 flags.freestanding := -fno-tree-loop-distribute-patterns
 endif
 
-domains := hv svc guest host tool
+domains := hv svc guest host hostsim tool
 warn := -Wall -Wextra -Werror -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wvla -Wcast-qual
 flags.all := -std=c11 -fno-common -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(O))=./build \
 	-I hypervisor -I netboot -I provisioner
@@ -92,6 +93,9 @@ flags.svc += -DAETHER_SIMULATION
 endif
 flags.host := $(flags.hosted) -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -I tests \
 	-isystem $(THIRD)/src/mbedtls/include
+# The core as a build for simulation has it, on this machine.
+cc.hostsim := $(cc.native)
+flags.hostsim = $(flags.host) -DAETHER_SIMULATION
 flags.tool := $(flags.hosted) -O2 -isystem $(THIRD)/src/mbedtls/include
 ldflags := -nostdlib -static --fatal-warnings --build-id=none --gc-sections -z noexecstack -z max-page-size=4096
 # What of the fetched sources is linked where. The core only reads the firmware's tree.
@@ -110,6 +114,7 @@ third.svc := $(third_src)
 objs = $(patsubst %,$(O)/$(1)/%.o,$(2))
 srcs = $(eval obj.$(1) += $(call objs,$(1),$(2)))
 host_test = $(eval $(call program,host,$(strip $(1)),$(O)/tests,$(2),$(3) -lcmocka,host_tests))
+host_sim_test = $(eval $(call program,hostsim,$(strip $(1)),$(O)/tests,$(2),$(3) -lcmocka,host_tests))
 tool = $(eval $(call program,tool,$(strip $(1)),$(O)/bin,$(2),$(3),tools))
 define program
 $(6) += $(3)/$(2)

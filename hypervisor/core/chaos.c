@@ -4,9 +4,9 @@
  * seed, and each of its times counts from the entry of an instance: so what happens to one does not depend on how
  * long the ones before it took to come back.
  *
- * Kills at calls go through every hypercall number in turn. Many are made only while the service starts: when a
- * number has not been called within its time, the service is killed at that instant instead, and the next instance's
- * start may make the call; if it does not either, the next number is looked for.
+ * Kills at calls go in turn through every hypercall number that was ever called. Many are called only while the service
+ * starts: when a number has not come within its time, the service is killed at that instant instead, and the next
+ * instance's start may make the call; if it does not either, the next number is looked for.
  *
  * Hostile: nothing; no build that meets an enemy has this file.
  */
@@ -39,6 +39,7 @@ static struct {
 	bool is_sent; /* it has been told to misbehave */
 	uint32_t call; /* the number whose turn it is */
 	uint32_t windows; /* in which it was not called */
+	uint64_t seen; /* numbers that were ever called */
 } chaos;
 
 static const char *const kind_words[AETHER_CHAOS_COUNT] = {
@@ -68,6 +69,7 @@ static enum aether_chaos draw_kind(void)
 void chaos_init(void)
 {
 	chaos.left = 0;
+	chaos.seen = 0;
 }
 
 void chaos_entered(uint64_t now)
@@ -107,7 +109,9 @@ static void kill(enum aether_chaos kind, uint64_t detail)
 
 static void next_call(void)
 {
-	chaos.call = (chaos.call + 1) % AETHER_HVC_COUNT;
+	do {
+		chaos.call = (chaos.call + 1) % AETHER_HVC_COUNT;
+	} while ((chaos.seen & BIT(chaos.call)) == 0); /* AETHER_HVC_CHAOS itself has been called */
 	chaos.windows = 0;
 }
 
@@ -169,6 +173,9 @@ void chaos_died(void)
 
 bool chaos_at_call(uint64_t call, bool is_entry)
 {
+	if (call - AETHER_HVC(0) < AETHER_HVC_COUNT) {
+		chaos.seen |= BIT(call - AETHER_HVC(0));
+	}
 	const enum aether_chaos kind = is_entry ? AETHER_CHAOS_CALL_ENTRY : AETHER_CHAOS_CALL_EXIT;
 	if (chaos.left == 0 || !chaos.is_waiting || chaos.kind != kind || call != AETHER_HVC(chaos.call) ||
 	    supervise_is_reloading()) {
@@ -185,6 +192,7 @@ enum exit_action chaos_call(struct vcpu *vcpu)
 	const uint64_t mean_us = vcpu->x[3];
 	const uint64_t kinds = vcpu->x[4];
 	vcpu->x[0] = 0;
+	chaos.seen |= BIT(AETHER_HVC_CHAOS - AETHER_HVC(0));
 	if (count == 0) {
 		chaos.left = 0;
 	}
@@ -200,7 +208,7 @@ enum exit_action chaos_call(struct vcpu *vcpu)
 		chaos.mean = hal_ticks_per_second() * mean_us / 1000000;
 		chaos.mean = chaos.mean != 0 ? chaos.mean : 1;
 		chaos.call = 0;
-		chaos.windows = 0;
+		next_call();
 		chaos_entered(hal_ticks());
 		percpu[vcpu->cpu].must_reschedule = true; /* sets the timer */
 	}

@@ -65,20 +65,27 @@ static void start_memory(void)
 	pages_pool_init(PA(FAKE_RAM_BASE), POOL_BYTES);
 }
 
+struct aether_bootinfo *node_bootinfo(void)
+{
+	return fake_ram(PA(BOOTINFO));
+}
+
 static void start_service(void)
 {
-	static uint8_t image[0x2000];
+	static uint8_t image[NODE_SERVICE_FILE_BYTES];
 	const struct aether_service_header header = {
 		.magic = AETHER_SERVICE_MAGIC,
 		.entry_offset = sizeof(header),
-		.text_bytes = 0x1000,
+		.text_bytes = NODE_SERVICE_TEXT_BYTES,
 		.file_bytes = sizeof(image),
-		.total_bytes = 0x5000,
+		.total_bytes = NODE_SERVICE_BYTES,
+		.chaos_offset = 0x100,
 	};
-	memset(image, 0xc3, sizeof(image));
+	memset(image, NODE_SERVICE_BYTE, sizeof(image));
 	memcpy(image, &header, sizeof(header));
 	static struct service_image service = {.bytes = image, .byte_count = sizeof(image), .sha256 = {1, 2, 3}};
 	service.header = header;
+	node_bootinfo()->instance = 1;
 	assert_int_equal(vm_create_service(&service, PA(BUNDLE), BUNDLE_BYTES, PA(BOOTINFO), PA(TRAILER)), HV_OK);
 	fake_watch_table(&vms[VM_SERVICE].stage2);
 	hal_tables_publish(); /* to the watch everything is new */
@@ -86,7 +93,7 @@ static void start_service(void)
 	unsigned attributes = 0;
 	uint64_t block = 0;
 	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE, &base, &attributes, &block), HV_OK);
-	fake_watch_service_memory(base, header.total_bytes);
+	fake_watch_service_memory(base, reload_memory_bytes());
 }
 
 void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)

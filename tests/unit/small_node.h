@@ -34,7 +34,13 @@ void node_stop(void);
 		finish_err;                                                                        \
 	})
 
+/* The service's image: a header, and behind it NODE_SERVICE_BYTE up to the end of the file. */
+#define NODE_SERVICE_TEXT_BYTES UINT64_C(0x1000)
+#define NODE_SERVICE_FILE_BYTES UINT64_C(0x6000)
+#define NODE_SERVICE_BYTES UINT64_C(0x45000)
+#define NODE_SERVICE_BYTE 0xc3
 struct vcpu *node_service(void);
+struct aether_bootinfo *node_bootinfo(void);
 /* vm_create() under watch: CREATING. */
 struct vm *node_create(uint64_t ram_bytes, unsigned vcpu_count);
 /* LOADING; RUNNING, with vCPU 0 asked to enter; the same, and entered on its CPU. */
