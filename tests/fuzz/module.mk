@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzz targets. `make check` replays each corpus; `make fuzz T=manifest F=60` looks for more for F seconds.
+fuzz_http := hypervisor/service/http_parse.c
+
 $(call host_test,fuzz_bundle,tests/fuzz/fuzz_bundle.c tests/fuzz/replay.c $(payload))
 $(call host_test,fuzz_manifest,tests/fuzz/fuzz_manifest.c tests/fuzz/replay.c $(payload))
 $(call host_test,fuzz_hello,tests/fuzz/fuzz_hello.c tests/fuzz/replay.c $(payload) $(wire_messages))
 $(call host_test,fuzz_beat,tests/fuzz/fuzz_beat.c tests/fuzz/replay.c $(payload) $(wire_messages))
 $(call host_test,fuzz_ack,tests/fuzz/fuzz_ack.c tests/fuzz/replay.c $(payload) $(wire_messages))
 $(call host_test,fuzz_console,tests/fuzz/fuzz_console.c tests/fuzz/replay.c $(payload) $(wire_messages))
+$(call host_test,fuzz_http,tests/fuzz/fuzz_http.c tests/fuzz/replay.c $(fuzz_http))
+$(call host_test,fuzz_dhcp,tests/fuzz/fuzz_dhcp.c tests/fuzz/replay.c $(small_lan))
 
 fuzz_sources := $(patsubst third/%,$(THIRD)/src/%,$(payload) $(wire_messages))
+# These two bring all that they need.
+$(O)/fuzz/http: $(fuzz_http)
+$(O)/fuzz/http: fuzz_sources_of = $(fuzz_http)
+$(O)/fuzz/dhcp: $(filter-out third/%,$(small_lan))
+$(O)/fuzz/dhcp: fuzz_sources_of = $(patsubst third/%,$(THIRD)/src/%,$(small_lan))
+fuzz_sources_of = $(fuzz_sources)
 $(O)/fuzz/%: tests/fuzz/fuzz_%.c $(payload:third/%=) $(wire_messages) $(third_src)
 	@mkdir -p $(@D); $(call say,FUZZ,$@)
 	$(Q)clang $(flags.hosted) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I tests \
-		-isystem $(THIRD)/src/mbedtls/include -isystem $(THIRD)/src/libfdt -w $< $(fuzz_sources) -o $@
+		-isystem $(THIRD)/src/mbedtls/include -isystem $(THIRD)/src/libfdt $(lwip_flags) -w \
+		$< $(fuzz_sources_of) -lcmocka -o $@
 T ?= bundle
 F ?= 60
 .PHONY: fuzz

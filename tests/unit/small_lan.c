@@ -307,13 +307,14 @@ enum net_result small_lan_start(const struct net_lease *hint)
 /* As the service's loop does: polls, and sleeps for as long as it is told. */
 void small_lan_run(uint32_t ms)
 {
+	const uint64_t step = ms < 1000 ? SMALL_LAN_HZ / 100 : SMALL_LAN_HZ / 10;
 	const uint64_t until = small_card.ticks + (uint64_t)ms * (SMALL_LAN_HZ / 1000);
 
 	while (small_card.ticks < until) {
 		take_frames();
 		net_poll(small_card.ticks);
 		const uint64_t wait = net_wait(small_card.ticks);
-		small_card.ticks += wait < SMALL_LAN_HZ / 100 ? wait + 1 : SMALL_LAN_HZ / 100;
+		small_card.ticks += wait < step ? wait + 1 : step;
 	}
 	take_frames();
 }

@@ -58,7 +58,7 @@ extern struct small_lan small_lan;
 void small_lan_reset(void);
 /* Starts the node's network with a hint, or NULL. */
 enum net_result small_lan_start(const struct net_lease *hint);
-/* Lets so much time pass, in steps of at most 10 ms, and the peer answer. */
+/* Lets so much time pass, in steps of at most 10 ms, or 100 ms when it is a second or more, and the peer answer. */
 void small_lan_run(uint32_t ms);
 /* Writes the frame of a datagram from the peer. Returns its length. */
 size_t small_lan_datagram(uint8_t *frame, uint16_t from_port, uint32_t to, uint16_t port, const void *bytes,
