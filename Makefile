@@ -172,6 +172,8 @@ $(O)/hyp.lds: hypervisor/hyp.lds.S $(O)/hv/flags
 	$(Q)$(cc.hv) $(flags.hv) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
 -include $(O)/hyp.lds.d
 $(O)/hv/hypervisor/arch/service_blob.S.o: $(O)/service.bin $(O)/service.sha256
+# The build id names the core in a crash record (abi/crash.h).
+$(O)/aether.elf: ldflags := $(subst --build-id=none,--build-id=sha1,$(ldflags))
 $(O)/aether.elf: $(O)/hyp.lds $(obj.hv)
 	$(link_elf)
 $(O)/%.bin: $(O)/%.elf

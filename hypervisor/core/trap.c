@@ -23,7 +23,6 @@
 #include "core/supervise.h"
 #include "core/sysreg.h"
 #include "lib/bits.h"
-#include "lib/fmt.h"
 
 #include "hal_fast.h"
 
@@ -468,35 +467,4 @@ struct vcpu *trap_serror(struct vcpu *vcpu)
 	stop_vm(vcpu, AETHER_STOP_SERROR, hal_exit_syndrome());
 	account(cpu, vcpu, AETHER_EXIT_OTHER, entered);
 	return sched_next(cpu);
-}
-
-_Noreturn void trap_fault(const struct fault_frame *frame)
-{
-	static _Atomic bool is_reporting;
-	char line[160];
-	if (!atomic_exchange(&is_reporting, true)) {
-		(void)fmt_string(line, sizeof(line),
-				 "\r\naether: node stopped: fault in the core, cpu %u vector %lu "
-				 "esr %lx elr %lx far %lx\r\n",
-				 hal_this_cpu()->index, frame->vector, frame->esr, frame->elr,
-				 frame->far);
-		console_panic(line);
-		for (unsigned i = 0; i < 31; i += 3) {
-			(void)fmt_string(line, sizeof(line), "aether: x%u %lx %lx %lx\r\n", i,
-					 frame->x[i], i + 1 < 31 ? frame->x[i + 1] : 0,
-					 i + 2 < 31 ? frame->x[i + 2] : 0);
-			console_panic(line);
-		}
-	}
-	hal_node_off(true);
-}
-
-_Noreturn void check_failed(const char *expression, const char *file, int line)
-{
-	char text[200];
-	(void)fmt_string(text, sizeof(text),
-			 "\r\naether: node stopped: %s does not hold at %s:%d, cpu %u\r\n",
-			 expression, file, line, hal_this_cpu()->index);
-	console_panic(text);
-	hal_node_off(true);
 }

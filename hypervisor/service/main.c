@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "abi/bootinfo.h"
+#include "abi/crash.h"
 #include "service/hvcall.h"
 #include "service/loader.h"
 #include "service/log.h"
@@ -47,6 +48,7 @@ void service_fault(uint64_t esr, uint64_t elr, uint64_t far)
 void service_main(void)
 {
 	const struct aether_bootinfo *info = (const void *)(uintptr_t)AETHER_IPA_BOOTINFO;
+	const struct aether_crash *crash = (const void *)(uintptr_t)AETHER_IPA_CRASH;
 	const struct loader_inputs inputs = {
 		.info = info,
 		.trailer = (const void *)(uintptr_t)AETHER_IPA_TRAILER,
@@ -55,6 +57,10 @@ void service_main(void)
 
 	if (info->magic != AETHER_BOOTINFO_MAGIC) {
 		end_node("the core's boot information has another version");
+	}
+	if (info->crash_bytes == sizeof(*crash) && crash->magic == AETHER_CRASH_MAGIC) {
+		log_line(LOG_ERROR, "crash record: %lu bytes, %u in a row: %.*s", info->crash_bytes, crash->streak,
+			 (int)sizeof(crash->reason), crash->reason);
 	}
 	loader_run(&loader, &inputs);
 	log_line(LOG_INFO, "loader: no guest is left; powering off");
