@@ -173,7 +173,7 @@ $(O)/hyp.lds: hypervisor/hyp.lds.S $(O)/hv/flags
 -include $(O)/hyp.lds.d
 $(O)/hv/hypervisor/arch/service_blob.S.o: $(O)/service.bin $(O)/service.sha256
 # The build id names the core in a crash record (abi/crash.h).
-$(O)/aether.elf: ldflags := $(subst --build-id=none,--build-id=sha1,$(ldflags))
+$(O)/aether.elf: private ldflags := $(subst --build-id=none,--build-id=sha1,$(ldflags))
 $(O)/aether.elf: $(O)/hyp.lds $(obj.hv)
 	$(link_elf)
 $(O)/%.bin: $(O)/%.elf
@@ -268,7 +268,7 @@ help: ## this list
 
 # Every header compiles alone.
 headers.hv := $(wildcard hypervisor/abi/*.h hypervisor/lib/*.h hypervisor/core/*.h)
-headers.host := $(shell find netboot provisioner -name '*.h' 2>/dev/null | sort)
+headers.host := $(shell find netboot provisioner hypervisor/tools -name '*.h' 2>/dev/null | sort)
 define header_rules
 $(O)/headers/$(1)/%.ok: % $(O)/$(1)/flags $(third.$(1))
 	@mkdir -p $$(@D)
