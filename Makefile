@@ -126,9 +126,10 @@ used.guest += $(call objs,guest,$(2))
 $(O)/guest/$(1).elf: tests/guest/guest.lds $(call objs,guest,$(2))
 	$$(link_elf)
 endef
+# The build id names the core in a crash record (abi/crash.h).
 define link_elf
 @mkdir -p $(@D); $(call say,LINK,$@)
-$(Q)$(ld.arm64) $(ldflags) -T $< $(filter %.o,$^) -o $@
+$(Q)$(ld.arm64) $(ldflags) $(if $(filter %/aether.elf,$@),--build-id=sha1) -T $< $(filter %.o,$^) -o $@
 $(Q)if $(readelf) -lW $@ | grep -E '^ +LOAD.* RWE '; then \
 	echo "$@: a segment is both writable and executable: see $<" >&2; rm -f $@; exit 1; fi
 endef
@@ -172,8 +173,6 @@ $(O)/hyp.lds: hypervisor/hyp.lds.S $(O)/hv/flags
 	$(Q)$(cc.hv) $(flags.hv) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
 -include $(O)/hyp.lds.d
 $(O)/hv/hypervisor/arch/service_blob.S.o: $(O)/service.bin $(O)/service.sha256
-# The build id names the core in a crash record (abi/crash.h).
-$(O)/aether.elf: private ldflags := $(subst --build-id=none,--build-id=sha1,$(ldflags))
 $(O)/aether.elf: $(O)/hyp.lds $(obj.hv)
 	$(link_elf)
 $(O)/%.bin: $(O)/%.elf

@@ -218,9 +218,10 @@ struct aether_crash *hal_crash_memory(void)
 
 void hal_build_id(uint8_t id[32])
 {
-	const size_t bytes = (size_t)(_build_id_end - _build_id) - BUILD_ID_AT;
 	memset(id, 0, 32);
-	memcpy(id, _build_id + BUILD_ID_AT, bytes < 32 ? bytes : 32);
+	for (unsigned i = 0; i < 32 && _build_id + BUILD_ID_AT + i < _build_id_end; i++) {
+		id[i] = _build_id[BUILD_ID_AT + i];
+	}
 }
 
 void hal_crash_describe(struct aether_crash *record)

@@ -268,7 +268,7 @@ void crash_wait(void)
 	while (hal_ticks() < deadline) {
 		hal_timer_set(deadline);
 		hal_wait_for_interrupt();
-		trap_take_interrupts(cpu); /* the console's too */
+		(void)trap_take_interrupts(cpu); /* the console's too */
 	}
 	hal_timer_set(UINT64_MAX);
 }

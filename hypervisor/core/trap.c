@@ -397,13 +397,15 @@ static void take_maintenance(struct percpu *cpu)
 	}
 }
 
-void trap_take_interrupts(struct percpu *cpu)
+unsigned trap_take_interrupts(struct percpu *cpu)
 {
+	unsigned first = 0;
 	/* Bounded: what is still pending then is taken on the next exit. */
 	for (unsigned i = 0; i < 8; i++) {
 		unsigned pintid = 0;
 		const enum hal_irq irq = hal_irq_take(&pintid);
 		cpu->interrupts += irq != HAL_IRQ_NONE ? 1 : 0;
+		first = i == 0 ? pintid : first;
 		switch (irq) {
 		case HAL_IRQ_NONE:
 			break;
@@ -439,14 +441,15 @@ void trap_take_interrupts(struct percpu *cpu)
 	if (cpu->current != NULL) {
 		vgic_flush(&cpu->current->vm->gic, cpu->current->index);
 	}
+	return first;
 }
 
 struct vcpu *trap_irq(struct vcpu *vcpu)
 {
 	const uint64_t entered = hal_fast_ticks();
 	struct percpu *cpu = hal_this_cpu();
-	trace_write(&cpu->trace, TRACE_IRQ, entered, vcpu->who, 0, vcpu->pc);
-	trap_take_interrupts(cpu);
+	struct trace_entry *entry = trace_write(&cpu->trace, TRACE_IRQ, entered, vcpu->who, 0, vcpu->pc);
+	entry->a = trap_take_interrupts(cpu);
 	account(cpu, vcpu, AETHER_EXIT_IRQ, entered);
 	if (cpu->must_reschedule) {
 		return sched_next(cpu);

@@ -11,8 +11,8 @@ struct vcpu *trap_sync(struct vcpu *vcpu);
 struct vcpu *trap_irq(struct vcpu *vcpu);
 struct vcpu *trap_fiq(struct vcpu *vcpu);
 struct vcpu *trap_serror(struct vcpu *vcpu);
-/* Takes every physical interrupt that is pending, on this CPU. */
-void trap_take_interrupts(struct percpu *cpu);
+/* Takes every physical interrupt that is pending, on this CPU. The number of the first, for the trace. */
+unsigned trap_take_interrupts(struct percpu *cpu);
 
 /* Long work has looked for interrupts: the stretch without taking one ends, and the next begins. */
 void trap_note_poll(struct percpu *cpu);

@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 	char name[256];
 	int status = 0;
 	if (argc < 2) {
-		fprintf(stderr, "usage: symbolize ELF [ADDRESS...]; without one: names into the text of standard input\n");
+		fprintf(stderr, "usage: symbolize ELF [ADDRESS...]; without one: names into the text of its input\n");
 		return 2;
 	}
 	uint8_t *file = elf_read_file(argv[1], &bytes, &problem);

@@ -218,8 +218,8 @@ static void print_record(struct printer *p, const uint8_t *data, size_t bytes, b
 	free(crash);
 }
 
-const char *trace_print(FILE *out, const struct elf_symbols *elf, const uint8_t *data, size_t bytes, uint64_t counter_hz,
-			bool *is_damaged)
+const char *trace_print(FILE *out, const struct elf_symbols *elf, const uint8_t *data, size_t bytes,
+			uint64_t counter_hz, bool *is_damaged)
 {
 	struct printer printer = {.out = out, .elf = elf, .hz = counter_hz};
 	uint64_t magic = 0;

@@ -52,3 +52,5 @@ $(call host_test,test_calls,tests/unit/test_calls.c tests/unit/service_calls.c $
 $(call host_test,test_console_calls,tests/unit/test_console_calls.c tests/unit/service_calls.c $(small_node))
 $(call host_test,test_service_death,tests/unit/test_service_death.c tests/unit/service_calls.c $(small_node))
 $(call host_test,test_kdf,tests/unit/test_kdf.c hypervisor/lib/kdf.c $(mbedtls_sha256))
+$(call host_test,test_trace_print,tests/unit/test_trace_print.c hypervisor/tools/trace_print.c \
+	hypervisor/tools/elf_symbols.c hypervisor/lib/crc32.c)
