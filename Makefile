@@ -131,9 +131,10 @@ used.guest += $(call objs,guest,$(2))
 $(O)/guest/$(1).elf: tests/guest/guest.lds $(call objs,guest,$(2))
 	$$(link_elf)
 endef
+# The build id names the core in a crash record (abi/crash.h).
 define link_elf
 @mkdir -p $(@D); $(call say,LINK,$@)
-$(Q)$(ld.arm64) $(ldflags) -T $< $(filter %.o,$^) -o $@
+$(Q)$(ld.arm64) $(ldflags) $(if $(filter %/aether.elf,$@),--build-id=sha1) -T $< $(filter %.o,$^) -o $@
 $(Q)if $(readelf) -lW $@ | grep -E '^ +LOAD.* RWE '; then \
 	echo "$@: a segment is both writable and executable: see $<" >&2; rm -f $@; exit 1; fi
 endef
@@ -271,7 +272,7 @@ help: ## this list
 
 # Every header compiles alone.
 headers.hv := $(wildcard hypervisor/abi/*.h hypervisor/lib/*.h hypervisor/core/*.h)
-headers.host := $(shell find netboot provisioner -name '*.h' 2>/dev/null | sort)
+headers.host := $(shell find netboot provisioner hypervisor/tools -name '*.h' 2>/dev/null | sort)
 define header_rules
 $(O)/headers/$(1)/%.ok: % $(O)/$(1)/flags $(third.$(1))
 	@mkdir -p $$(@D)

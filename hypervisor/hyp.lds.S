@@ -6,6 +6,8 @@
  *
  * The file ends where the configuration trailer begins (abi/image.h); .bss lies behind the trailer's room and is
  * not in the file.
+ * At the end of the 2 MiB lies the crash record (abi/crash.h), which nothing initialises; what is between belongs to
+ * whoever needs memory.
  */
 #include "arch/layout.h"
 
@@ -32,6 +34,11 @@ SECTIONS
 		. = ALIGN(4096);
 	} :text
 	_text_end = .;
+	.note.gnu.build-id : {
+		_build_id = .;
+		KEEP(*(.note.gnu.build-id))
+		_build_id_end = .;
+	} :rodata
 	.rodata : {
 		*(.rodata .rodata.*)
 		. = ALIGN(4096);
@@ -53,6 +60,13 @@ SECTIONS
 		*(.bss .bss.* COMMON)
 		. = ALIGN(4096);
 		_bss_end = .;
+	} :data
+	_core_end = .;
+	ASSERT(_core_end <= _image_start + LAYOUT_CRASH_OFFSET, "the image reaches over the crash record")
+	. = _image_start + LAYOUT_CRASH_OFFSET;
+	.crash (NOLOAD) : {
+		_crash = .;
+		. = . + LAYOUT_CRASH_BYTES;
 	} :data
 	_image_end = .;
 	_image_size = _image_end - _image_start;

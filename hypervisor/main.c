@@ -3,6 +3,7 @@
  * Start of day on the boot CPU, one step a line: read the machine, make a console, stop every device that could
  * write to memory, take the memory, start interrupts and CPUs, make the service, run.
  */
+#include "abi/crash.h"
 #include "abi/image.h"
 #include "abi/version.h"
 #include "arch/boot.h"
@@ -12,6 +13,7 @@
 #include "arch/vcpu_state.h"
 #include "core/check.h"
 #include "core/console.h"
+#include "core/crash.h"
 #include "core/hal.h"
 #include "core/percpu.h"
 #include "core/reload.h"
@@ -34,6 +36,8 @@
 #define CPU_START_TICKS_SHIFT 1 /* half a second for a CPU to come up */
 
 static_assert(LAYOUT_TRAILER_BYTES == AETHER_TRAILER_MAX_BYTES, "the linker script's constant");
+static_assert(LAYOUT_CRASH_OFFSET == AETHER_CRASH_OFFSET && LAYOUT_CRASH_BYTES == AETHER_CRASH_BYTES,
+	      "the linker script's constants");
 static_assert(LAYOUT_CPU_MAX == AETHER_PCPU_MAX, "the entry code's constant");
 
 struct percpu percpu[AETHER_PCPU_MAX];
@@ -47,7 +51,7 @@ static uint64_t pool_bytes;
 static struct dma_network_card network_card;
 static uint64_t boot_ticks[8]; /* enum aether_boot_stage */
 
-extern const char _image_start[], _image_end[], _trailer[], cpu_stacks[], service_blob[],
+extern const char _image_start[], _core_end[], _crash[], _image_end[], _trailer[], cpu_stacks[], service_blob[],
 	service_blob_end[], service_blob_sha256[];
 
 _Noreturn void vcpu_enter(struct vcpu *vcpu);
@@ -87,9 +91,9 @@ static void init_percpu(unsigned cpu)
 	const uint64_t stride = LAYOUT_STACK_BYTES + LAYOUT_GUARD_BYTES;
 	percpu[cpu].index = cpu;
 	percpu[cpu].stack_top = (uint64_t)cpu_stacks + (cpu + 1) * stride;
-	/* A fault of the core is reported from the top of its own stack: what was there matters less than a sound
-	 * one. */
-	percpu[cpu].fault_sp = percpu[cpu].stack_top;
+	percpu[cpu].stack_base = percpu[cpu].stack_top - LAYOUT_STACK_BYTES;
+	/* A fault of the core is reported from the lowest part of its own stack, which is hardly ever in use. */
+	percpu[cpu].fault_sp = percpu[cpu].stack_base + CRASH_FAULT_STACK_BYTES;
 }
 
 /* The tree is read through a window; what is kept is copied out. */
@@ -187,7 +191,8 @@ static const char *take_memory(uint64_t fdt_pa)
 		}
 		used += PAGES_TABLE_BYTES(end - base);
 	}
-	pages_reserve(mmu_image_pa(_image_start), (uint64_t)(_image_end - _image_start));
+	pages_reserve(mmu_image_pa(_image_start), (uint64_t)(_core_end - _image_start));
+	pages_reserve(mmu_image_pa(_crash), AETHER_CRASH_BYTES);
 	pages_reserve(pool, pool_bytes);
 	for (unsigned i = 0; i < machine.reserved_count; i++) {
 		pages_reserve(PA(machine.reserved[i].base), machine.reserved[i].bytes);
@@ -332,12 +337,16 @@ static pa_t make_bootinfo(uint64_t entry_ticks, unsigned cpu_count)
 	info->counter_hz = hal_ticks_per_second();
 	info->entry_ticks = entry_ticks;
 	info->core_ticks = hal_ticks();
-	info->core_bytes = pool_bytes + (uint64_t)(_image_end - _image_start);
+	info->core_bytes = pool_bytes + (uint64_t)(_core_end - _image_start) + AETHER_CRASH_BYTES;
 	info->instance = 1;
 	info->nic_kind = hal_nic_kind();
 	info->nic_header_bytes = hal_nic_header_bytes();
 	info->boot_id = make_boot_id();
+	crash_set_boot_id(info->boot_id);
 	memcpy(info->boot_ticks, boot_ticks, sizeof(info->boot_ticks));
+	info->crash_bytes = crash_found.bytes;
+	info->crash_streak = crash_found.streak;
+	hal_build_id(info->core_build_id);
 	memcpy(info->board, machine.board, sizeof(info->board));
 	info->board[sizeof(info->board) - 1] = '\0';
 	if (hal_entropy(info->entropy, sizeof(info->entropy))) {
@@ -382,6 +391,7 @@ _Noreturn __attribute__((no_stack_protector)) void boot_main(uint64_t fdt_pa, ui
 {
 	mmu_init(PA(image_pa));
 	init_percpu(0);
+	crash_init(entry_ticks);
 	const char *problem = read_machine(fdt_pa);
 	start_console();
 	if (problem != NULL) {
@@ -399,6 +409,7 @@ _Noreturn __attribute__((no_stack_protector)) void boot_main(uint64_t fdt_pa, ui
 		give_up(problem);
 	}
 	boot_ticks[AETHER_BOOT_MEMORY] = hal_ticks();
+	crash_take();
 	seed_stack_guard();
 	sysreg_init(machine.gic_version);
 	vcpu_state_init();
@@ -415,6 +426,7 @@ _Noreturn __attribute__((no_stack_protector)) void boot_main(uint64_t fdt_pa, ui
 #endif
 	vm_module_init(machine.gic_version, hal_vgic_lr_count(), cpu_count);
 	take_network_card();
+	crash_wait();
 	boot_ticks[AETHER_BOOT_ENTRY] = entry_ticks;
 	boot_ticks[AETHER_BOOT_SERVICE] = hal_ticks();
 	problem = make_service(make_bootinfo(entry_ticks, cpu_count));

@@ -70,7 +70,7 @@ struct aether_bootinfo {
 	uint32_t is_simulation; /* 1: a build for simulation */
 	uint64_t boot_ticks[8]; /* physical counter at enum aether_boot_stage */
 	uint8_t service_sha256[32]; /* of the running service image */
-	uint8_t core_build_id[32]; /* SHA-256 that names the core's build; zero if unknown */
+	uint8_t core_build_id[32]; /* names the core's build: its linker's build id, the rest zero */
 	uint64_t restart_ticks; /* instance > 1: when the core saw that the last one had failed */
 	uint32_t restart_cause; /* enum aether_service_failure (abi/diag.h) of the last one */
 	uint32_t reserved;

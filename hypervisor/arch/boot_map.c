@@ -26,7 +26,7 @@ PAGE_TABLE uint64_t mmu_l1_window[512], mmu_l2_window[512];
 uint64_t boot_tcr;
 uint64_t boot_l0_pa;
 
-extern const char _start[], _text_end[], _rodata_end[], _image_end[], cpu_stacks[];
+extern const char _start[], _text_end[], _rodata_end[], _core_end[], _crash[], _image_end[], cpu_stacks[];
 
 static uint64_t table_at(const uint64_t *table)
 {
@@ -40,6 +40,9 @@ static uint64_t image_attributes(uint64_t pa)
 	}
 	if (pa < (uint64_t)_rodata_end) {
 		return MMU_PAGE | MMU_NORMAL | MMU_READ_ONLY | MMU_NO_EXECUTE;
+	}
+	if (pa >= (uint64_t)_core_end && pa < (uint64_t)_crash) {
+		return 0; /* not the core's */
 	}
 	const uint64_t stacks = (uint64_t)cpu_stacks;
 	const uint64_t stride = LAYOUT_STACK_BYTES + LAYOUT_GUARD_BYTES;

@@ -3,6 +3,7 @@
  * Cache and TLB maintenance. TCG does not model caches, so nothing here shows its mistakes in the emulator: each
  * operation says what it orders before what, and the host tests check the calls that reach this file.
  */
+#include "abi/crash.h"
 #include "arch/mmu.h"
 #include "arch/sysreg.h"
 #include "arch/vcpu_state.h"
@@ -70,6 +71,11 @@ void hal_copy_from(void *to, pa_t pa, uint64_t bytes)
 {
 	memcpy(to, mmu_window_open(pa), bytes);
 	mmu_window_close();
+}
+
+void hal_crash_clean(void)
+{
+	clean_invalidate((uintptr_t)hal_crash_memory(), AETHER_CRASH_BYTES);
 }
 
 void hal_invalidate_icache(void)

@@ -181,8 +181,10 @@ cpu_settle:
 	.section .bss.pages, "aw", %nobits
 	.balign	4096
 	.global	cpu_stacks
+	.type	cpu_stacks, %object
 cpu_stacks:
 	.skip	LAYOUT_CPU_MAX * (LAYOUT_STACK_BYTES + LAYOUT_GUARD_BYTES)
+	.size	cpu_stacks, . - cpu_stacks
 	.balign	4096
 boot_stack:
 	.skip	4096

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hal.h's small parts: time, this CPU, firmware, randomness, and the end of the node. */
+#include "abi/crash.h"
 #include "arch/boot.h"
+#include "arch/layout.h"
+#include "arch/mmu.h"
 #include "arch/sysreg.h"
 #include "core/check.h"
 #include "core/hal.h"
@@ -201,4 +204,31 @@ _Noreturn void hal_node_off(bool is_reset)
 	for (;;) {
 		__asm__ volatile("wfi");
 	}
+}
+
+/* An ELF note: 12 bytes of header, the name "GNU", then the bytes. */
+#define BUILD_ID_AT 16
+extern const uint8_t _build_id[], _build_id_end[];
+extern struct aether_crash _crash;
+
+struct aether_crash *hal_crash_memory(void)
+{
+	return &_crash;
+}
+
+void hal_build_id(uint8_t id[32])
+{
+	memset(id, 0, 32);
+	for (unsigned i = 0; i < 32 && _build_id + BUILD_ID_AT + i < _build_id_end; i++) {
+		id[i] = _build_id[BUILD_ID_AT + i];
+	}
+}
+
+void hal_crash_describe(struct aether_crash *record)
+{
+	hal_build_id(record->build_id);
+	record->image_va = LAYOUT_IMAGE_VA;
+	record->image_pa = mmu_image_pa((const void *)LAYOUT_IMAGE_VA).v;
+	record->hcr = read_sysreg(hcr_el2);
+	record->vttbr = read_sysreg(vttbr_el2);
 }

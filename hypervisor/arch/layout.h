@@ -15,6 +15,8 @@
 #define LAYOUT_GUARD_BYTES 0x1000
 #define LAYOUT_CPU_MAX 8
 #define LAYOUT_TRAILER_BYTES 0x4000 /* AETHER_TRAILER_MAX_BYTES; main.c asserts it */
+#define LAYOUT_CRASH_OFFSET 0x1fc000 /* AETHER_CRASH_OFFSET, AETHER_CRASH_BYTES; main.c asserts it */
+#define LAYOUT_CRASH_BYTES 0x4000
 
 /* MAIR_EL2: attribute 0 Normal write-back, 1 Device-nGnRE, 2 Normal non-cacheable. */
 #define LAYOUT_MAIR 0x4404ff

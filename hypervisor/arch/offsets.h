@@ -12,5 +12,6 @@
 #define PERCPU_FAULT_SP 0 /* stack for a fault of the core itself */
 #define PERCPU_SCRATCH 8 /* two words for the vectors */
 
-/* struct fault_frame, which the vectors build for a fault at EL2 */
-#define FAULT_FRAME_BYTES 288
+/* struct fault_frame (core/crash.h), which the vectors build for a fault at EL2 */
+#define FAULT_FRAME_BYTES 304
+#define FAULT_FRAME_SP 288

@@ -17,6 +17,7 @@
 #include "arch/offsets.h"
 #include "arch/sysreg.h"
 #include "core/check.h"
+#include "core/crash.h"
 #include "core/hal.h"
 #include "core/percpu.h"
 #include "core/sysreg.h"
@@ -29,6 +30,8 @@ static_assert(offsetof(struct vcpu, host_sp) == VCPU_HOST_SP, "arch/offsets.h");
 static_assert(sizeof(struct percpu) == PERCPU_BYTES, "arch/offsets.h");
 static_assert(offsetof(struct percpu, fault_sp) == PERCPU_FAULT_SP, "arch/offsets.h");
 static_assert(offsetof(struct percpu, fault_scratch) == PERCPU_SCRATCH, "arch/offsets.h");
+static_assert(sizeof(struct fault_frame) == FAULT_FRAME_BYTES, "arch/offsets.h");
+static_assert(offsetof(struct fault_frame, sp) == FAULT_FRAME_SP, "arch/offsets.h");
 
 #define TCR_EL1_EPD0 BIT(7)
 #define TCR_EL1_EPD1 BIT(23)

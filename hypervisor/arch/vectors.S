@@ -106,9 +106,11 @@ vcpu_enter:
 	/* x0 per-CPU area, x1 which vector; x0 and x1 of the fault stand in the scratch words. */
 fault_common:
 	stp	x2, x3, [x0, #PERCPU_SCRATCH + 16]
+	mov	x2, sp
 	ldr	x3, [x0, #PERCPU_FAULT_SP]
 	mov	sp, x3
 	sub	sp, sp, #FAULT_FRAME_BYTES
+	str	x2, [sp, #FAULT_FRAME_SP]
 	ldp	x3, x2, [x0, #PERCPU_SCRATCH]
 	stp	x3, x2, [sp, #0]
 	ldp	x2, x3, [x0, #PERCPU_SCRATCH + 16]

@@ -161,5 +161,16 @@ void hal_nic_interrupt_acknowledge(void);
 /* Its interrupt at the interrupt controller. */
 void hal_nic_interrupt_enable(bool is_enabled);
 
+/* --- the record of a crash (abi/crash.h) --- */
+struct aether_crash;
+/* Its memory: the core's own, and a new boot leaves it as it was. */
+struct aether_crash *hal_crash_memory(void);
+/* Cleans it to the point of coherency. */
+void hal_crash_clean(void);
+/* Fills in where the image is, what it is, and the registers of EL2 that no frame has. */
+void hal_crash_describe(struct aether_crash *record);
+/* What names this build of the core: its linker's build id, the rest zero. */
+void hal_build_id(uint8_t id[32]);
+
 /* --- the node --- */
 _Noreturn void hal_node_off(bool is_reset);

@@ -11,6 +11,7 @@
 #include "abi/hvc.h"
 #include "core/console.h"
 #include "core/console_ring.h"
+#include "core/crash.h"
 #include "core/hal.h"
 #include "core/keep.h"
 #include "core/nic.h"
@@ -282,6 +283,9 @@ enum exit_action hvc_call(struct vcpu *vcpu)
 		return answer(vcpu, HV_OK);
 	case AETHER_HVC_TIME_SET:
 		return call_time_set(vcpu);
+	case AETHER_HVC_CRASH_DONE:
+		crash_set_told();
+		return answer(vcpu, HV_OK);
 	case AETHER_HVC_NODE_OFF:
 		return call_node_off(vcpu);
 	case AETHER_HVC_NIC_POST:

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdbool.h>
 
+#include "core/crash.h"
 #include "lib/kdf.h"
 #include "lib/string.h"
 
@@ -69,6 +70,7 @@ enum hv_err keep_key_set(const uint64_t key[KEEP_KEY_WORDS])
 	}
 	memcpy(boot_key, key, sizeof(boot_key));
 	has_key = true;
+	crash_hide(boot_key, sizeof(boot_key));
 	return HV_OK;
 }
 

@@ -20,7 +20,7 @@ struct __attribute__((aligned(1024))) percpu {
 	uint64_t backstop; /* ticks: sched_backstop(), 0: none */
 	uint64_t slice_end; /* ticks; 0: nobody waits for the CPU */
 	bool must_reschedule;
-	uint64_t stack_top;
+	uint64_t stack_base, stack_top;
 
 	struct vcpu *current; /* loaded, or NULL when idle */
 	uint32_t slot_count;

@@ -226,7 +226,7 @@ static void idle(struct percpu *cpu)
 		hal_wait_for_interrupt();
 		cpu->idle_ticks += hal_ticks() - start;
 	}
-	trap_take_interrupts(cpu);
+	(void)trap_take_interrupts(cpu);
 }
 
 struct vcpu *sched_next(struct percpu *cpu)
@@ -252,7 +252,7 @@ struct vcpu *sched_next(struct percpu *cpu)
 			unload_current(cpu);
 			if (!supervise_step(next)) {
 				if (hal_is_interrupt_pending()) {
-					trap_take_interrupts(cpu);
+					(void)trap_take_interrupts(cpu);
 				}
 				continue;
 			}

@@ -199,6 +199,7 @@ static void end(enum aether_service_failure cause, uint64_t a, uint64_t b, uint6
 	}
 	const uint64_t now = hal_ticks();
 	sched_turn_off(vcpu);
+	trace_note(&hal_this_cpu()->trace, TRACE_SERVICE_DIED, vcpu->who, cause, pc);
 	nic_stop();
 	hvc_service_died();
 	const uint64_t delay_ms = cause == AETHER_SERVICE_UPDATE ? 0 : back_off_ms(now, cause);
@@ -240,6 +241,8 @@ static void enter(struct vcpu *vcpu, uint64_t now)
 	vcpu->state = VCPU_RUNNABLE;
 	vcpu->pc = reload_entry();
 	info->instance++;
+	trace_note(&hal_this_cpu()->trace, TRACE_SERVICE_ENTERED, vcpu->who, info->instance,
+		   watch.image != watch.boot_image);
 	renew_entropy();
 	keep_new_instance(info->instance);
 	info->core_ticks = now;

@@ -13,7 +13,9 @@
 	X(EXIT, "exit", "esr", "pc")                                                               \
 	X(IRQ, "interrupt", "intid", "pc")                                                         \
 	X(SWITCH, "switch", "from", "to")                                                          \
-	X(VM, "vm state", "vm", "state")
+	X(VM, "vm state", "vm", "state")                                                            \
+	X(SERVICE_DIED, "service died", "cause", "pc")                                             \
+	X(SERVICE_ENTERED, "service entered", "instance", "update")
 
 enum trace_event {
 #define X(symbol, words, a, b) TRACE_##symbol,
@@ -40,8 +42,8 @@ static inline uint64_t trace_last_ticks(const struct trace_ring *ring)
 	return ring->entries[last / sizeof(struct trace_entry)].ticks;
 }
 
-static inline void trace_write(struct trace_ring *ring, enum trace_event event, uint64_t ticks, uint64_t who,
-			       uint64_t a, uint64_t b)
+static inline struct trace_entry *trace_write(struct trace_ring *ring, enum trace_event event, uint64_t ticks,
+					      uint64_t who, uint64_t a, uint64_t b)
 {
 	struct trace_entry *entry = (struct trace_entry *)((char *)ring->entries + ring->next);
 	ring->next = (ring->next + sizeof(*entry)) & (sizeof(ring->entries) - 1);
@@ -49,4 +51,11 @@ static inline void trace_write(struct trace_ring *ring, enum trace_event event, 
 	entry->who = ((uint64_t)event << 32) | who;
 	entry->a = a;
 	entry->b = b;
+	return entry;
+}
+
+/* What happens within an exit stands at the exit's own time: the longest stretch in the core is measured from there. */
+static inline void trace_note(struct trace_ring *ring, enum trace_event event, uint64_t who, uint64_t a, uint64_t b)
+{
+	(void)trace_write(ring, event, trace_last_ticks(ring), who, a, b);
 }

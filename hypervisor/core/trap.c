@@ -23,7 +23,6 @@
 #include "core/supervise.h"
 #include "core/sysreg.h"
 #include "lib/bits.h"
-#include "lib/fmt.h"
 
 #include "hal_fast.h"
 
@@ -415,13 +414,15 @@ static void take_maintenance(struct percpu *cpu)
 	}
 }
 
-void trap_take_interrupts(struct percpu *cpu)
+unsigned trap_take_interrupts(struct percpu *cpu)
 {
+	unsigned first = 0;
 	/* Bounded: what is still pending then is taken on the next exit. */
 	for (unsigned i = 0; i < 8; i++) {
 		unsigned pintid = 0;
 		const enum hal_irq irq = hal_irq_take(&pintid);
 		cpu->interrupts += irq != HAL_IRQ_NONE ? 1 : 0;
+		first = i == 0 ? pintid : first;
 		switch (irq) {
 		case HAL_IRQ_NONE:
 			break;
@@ -457,14 +458,15 @@ void trap_take_interrupts(struct percpu *cpu)
 	if (cpu->current != NULL) {
 		vgic_flush(&cpu->current->vm->gic, cpu->current->index);
 	}
+	return first;
 }
 
 struct vcpu *trap_irq(struct vcpu *vcpu)
 {
 	const uint64_t entered = hal_fast_ticks();
 	struct percpu *cpu = hal_this_cpu();
-	trace_write(&cpu->trace, TRACE_IRQ, entered, vcpu->who, 0, vcpu->pc);
-	trap_take_interrupts(cpu);
+	struct trace_entry *entry = trace_write(&cpu->trace, TRACE_IRQ, entered, vcpu->who, 0, vcpu->pc);
+	entry->a = trap_take_interrupts(cpu);
 	account(cpu, vcpu, AETHER_EXIT_IRQ, entered);
 	if (cpu->must_reschedule) {
 		return sched_next(cpu);
@@ -485,35 +487,4 @@ struct vcpu *trap_serror(struct vcpu *vcpu)
 	stop_vm(vcpu, AETHER_STOP_SERROR, hal_exit_syndrome());
 	account(cpu, vcpu, AETHER_EXIT_OTHER, entered);
 	return sched_next(cpu);
-}
-
-_Noreturn void trap_fault(const struct fault_frame *frame)
-{
-	static _Atomic bool is_reporting;
-	char line[160];
-	if (!atomic_exchange(&is_reporting, true)) {
-		(void)fmt_string(line, sizeof(line),
-				 "\r\naether: node stopped: fault in the core, cpu %u vector %lu "
-				 "esr %lx elr %lx far %lx\r\n",
-				 hal_this_cpu()->index, frame->vector, frame->esr, frame->elr,
-				 frame->far);
-		console_panic(line);
-		for (unsigned i = 0; i < 31; i += 3) {
-			(void)fmt_string(line, sizeof(line), "aether: x%u %lx %lx %lx\r\n", i,
-					 frame->x[i], i + 1 < 31 ? frame->x[i + 1] : 0,
-					 i + 2 < 31 ? frame->x[i + 2] : 0);
-			console_panic(line);
-		}
-	}
-	hal_node_off(true);
-}
-
-_Noreturn void check_failed(const char *expression, const char *file, int line)
-{
-	char text[200];
-	(void)fmt_string(text, sizeof(text),
-			 "\r\naether: node stopped: %s does not hold at %s:%d, cpu %u\r\n",
-			 expression, file, line, hal_this_cpu()->index);
-	console_panic(text);
-	hal_node_off(true);
 }

@@ -3,7 +3,7 @@
 /*
  * Where every exit from a vCPU ends up. The entry code calls trap_sync, trap_irq, trap_fiq or trap_serror with
  * the vCPU that was running; each returns the one to run next. None of them can reach a stop of the node through
- * anything that a guest does.
+ * anything that a guest does (core/crash.h).
  */
 #include "core/percpu.h"
 
@@ -11,19 +11,8 @@ struct vcpu *trap_sync(struct vcpu *vcpu);
 struct vcpu *trap_irq(struct vcpu *vcpu);
 struct vcpu *trap_fiq(struct vcpu *vcpu);
 struct vcpu *trap_serror(struct vcpu *vcpu);
-/* Takes every physical interrupt that is pending, on this CPU. */
-void trap_take_interrupts(struct percpu *cpu);
+/* Takes every physical interrupt that is pending, on this CPU. The number of the first, for the trace. */
+unsigned trap_take_interrupts(struct percpu *cpu);
 
 /* Long work has looked for interrupts: the stretch without taking one ends, and the next begins. */
 void trap_note_poll(struct percpu *cpu);
-
-/* A fault of the core itself: registers as the vectors saved them. */
-struct fault_frame {
-	uint64_t x[31];
-	uint64_t elr;
-	uint64_t esr;
-	uint64_t far;
-	uint64_t spsr;
-	uint64_t vector;
-};
-_Noreturn void trap_fault(const struct fault_frame *frame);

@@ -14,10 +14,13 @@
 #include "core/check.h"
 #include "core/console.h"
 #include "core/hal.h"
+#include "core/percpu.h"
 #include "core/sched.h"
 #include "core/vm_memory.h"
 #include "lib/bits.h"
 #include "lib/string.h"
+
+#include "hal_fast.h"
 
 struct vm vms[VM_COUNT];
 
@@ -31,6 +34,7 @@ static enum aether_vm_state state_of(const struct vm *vm)
 
 static void set_state(struct vm *vm, enum aether_vm_state state)
 {
+	trace_note(&hal_this_cpu()->trace, TRACE_VM, vm->id << 8, vm->id, state);
 	vm->phase = 0;
 	vm->cursor = 0;
 	atomic_store_explicit(&vm->state, state, memory_order_release);
@@ -266,6 +270,7 @@ void vm_stop(struct vm *vm, enum aether_stop_reason reason, uint64_t detail)
 	if (!atomic_compare_exchange_strong(&vm->state, &expected, AETHER_VM_STOPPING)) {
 		return;
 	}
+	trace_note(&hal_this_cpu()->trace, TRACE_VM, vm->id << 8, vm->id, AETHER_VM_STOPPING);
 	psci_stop(&vm->psci);
 	atomic_store(&vm->stop_pending, vm->vcpu_count);
 	atomic_store(&vm->stop_detail, detail);

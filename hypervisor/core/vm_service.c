@@ -6,6 +6,7 @@
  * the bundle is nobody's to trust, and is not looked at here.
  */
 #include "core/console_ring.h"
+#include "core/crash.h"
 #include "core/hal.h"
 #include "core/nic.h"
 #include "core/reload.h"
@@ -52,6 +53,7 @@ enum hv_err vm_create_service(const struct service_image *image, pa_t bundle, ui
 		unsigned attributes;
 	} maps[] = {
 		{AETHER_IPA_BOOTINFO, bootinfo, PAGE_BYTES, PGTABLE_READ},
+		{AETHER_IPA_CRASH, crash_found.pa, align_up(crash_found.bytes, PAGE_BYTES), PGTABLE_READ},
 		{AETHER_IPA_TRAILER, trailer, AETHER_TRAILER_MAX_BYTES, PGTABLE_READ},
 		{AETHER_IPA_BUNDLE, bundle, align_up(bundle_bytes, PAGE_BYTES), PGTABLE_READ},
 	};

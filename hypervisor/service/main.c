@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "abi/bootinfo.h"
+#include "abi/crash.h"
 #include "service/hvcall.h"
 #include "service/log.h"
 #include "service/service.h"
@@ -53,6 +54,7 @@ void service_fault(uint64_t esr, uint64_t elr, uint64_t far)
 void service_main(void)
 {
 	const struct aether_bootinfo *info = (const void *)(uintptr_t)AETHER_IPA_BOOTINFO;
+	const struct aether_crash *crash = (const void *)(uintptr_t)AETHER_IPA_CRASH;
 	const struct service_inputs inputs = {
 		.info = info,
 		.trailer = (const void *)(uintptr_t)AETHER_IPA_TRAILER,
@@ -65,6 +67,10 @@ void service_main(void)
 		end_node();
 	}
 	service_start(&service, &inputs);
+	if (info->crash_bytes == sizeof(*crash) && crash->magic == AETHER_CRASH_MAGIC) {
+		log_line(LOG_ERROR, "crash record: %lu bytes, %u in a row: %.*s", info->crash_bytes, crash->streak,
+			 (int)sizeof(crash->reason), crash->reason);
+	}
 	while (service_turn(&service)) {
 	}
 	log_line(LOG_INFO, "loader: no guest is left; powering off");

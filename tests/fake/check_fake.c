@@ -41,7 +41,7 @@ void fake_fail(const char *format, ...)
 	abort();
 }
 
-/* A program with core/trap.c has the core's own, which ends in hal_node_off(). */
+/* A program with core/crash.c has the core's own, which ends in hal_node_off(). */
 __attribute__((weak)) void check_failed(const char *expression, const char *file, int line)
 {
 	check_fake_expect(EXPECT_CHECK, expression);

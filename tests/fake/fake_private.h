@@ -9,6 +9,7 @@ unsigned fake_cpu(void);
 void fake_gic_reset(void);
 void fake_vcpu_reset(void);
 void fake_nic_reset(void);
+void fake_crash_reset(void);
 
 /* The page table oracle. observe() comes first in every operation that gives the core a reason to
  * have finished stores before it; the others say what the operation means to walkers and TLBs. */

@@ -59,6 +59,7 @@ void fake_reset(void)
 	fake_tables_reset();
 	fake_vcpu_reset();
 	fake_nic_reset();
+	fake_crash_reset();
 }
 
 /* --- log --- */

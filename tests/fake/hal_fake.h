@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "check_fake.h"
+#include "abi/crash.h"
 #include "core/hal.h"
 #include "core/pgtable.h"
 
@@ -155,6 +156,15 @@ struct fake_nic {
 	unsigned notified[2], acknowledged;
 };
 extern struct fake_nic fake_nic;
+
+/* --- the crash record --- */
+
+#define FAKE_IMAGE_VA UINT64_C(0x700000000000)
+/* What was not cleaned to memory is lost. fake_reset() is a power cycle: all is. */
+void fake_warm_reset(void);
+struct aether_crash *fake_durable_crash(void);
+/* Called by the next hal_crash_clean(), before anything is cleaned; NULL: nobody. */
+void fake_set_crash_clean(void (*on_clean)(void));
 
 /* --- randomness and firmware --- */
 

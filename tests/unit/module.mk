@@ -23,15 +23,17 @@ $(call host_test,test_vuart,tests/unit/test_vuart.c hypervisor/core/vuart.c)
 $(call host_test,test_vrtc,tests/unit/test_vrtc.c hypervisor/core/vrtc.c $(fake))
 
 # The core as a whole on the fake machine (small_node.h).
-core_c := $(addprefix hypervisor/core/,console.c console_ring.c hvc.c keep.c nic.c pgtable.c psci.c reload.c \
+core_c := $(addprefix hypervisor/core/,console.c console_ring.c crash.c hvc.c keep.c nic.c pgtable.c psci.c reload.c \
 	sched.c smccc.c supervise.c sysreg.c telemetry.c trap.c vcpu.c vgic.c vgic_lr.c vgic_mmio.c vgic_mmio_v2.c \
-	vgic_mmio_v3.c vgic_overflow.c vm.c vm_memory.c vm_service.c vrtc.c vuart.c) $(pages_c) hypervisor/lib/fmt.c hypervisor/lib/kdf.c \
+	vgic_mmio_v3.c vgic_overflow.c vm.c vm_memory.c vm_service.c vrtc.c vuart.c) $(pages_c) \
+	$(addprefix hypervisor/lib/,crc32.c fmt.c kdf.c) \
 	$(mbedtls_sha256)
 small_node := tests/unit/small_node.c $(core_c) $(fake)
 
 $(call host_test,test_vm,tests/unit/test_vm.c $(small_node))
 $(call host_test,test_vm_undo,tests/unit/test_vm_undo.c $(small_node))
 $(call host_test,test_trap,tests/unit/test_trap.c $(small_node))
+$(call host_test,test_crash,tests/unit/test_crash.c $(small_node))
 $(call host_test,test_containment,tests/unit/test_containment.c tests/model/random.c $(small_node))
 $(call host_test,test_sched,tests/unit/test_sched.c $(small_node))
 $(call host_test,test_supervise,tests/unit/test_supervise.c $(small_node))
@@ -52,3 +54,5 @@ $(call host_test,test_calls,tests/unit/test_calls.c tests/unit/service_calls.c $
 $(call host_test,test_console_calls,tests/unit/test_console_calls.c tests/unit/service_calls.c $(small_node))
 $(call host_test,test_service_death,tests/unit/test_service_death.c tests/unit/service_calls.c $(small_node))
 $(call host_test,test_kdf,tests/unit/test_kdf.c hypervisor/lib/kdf.c $(mbedtls_sha256))
+$(call host_test,test_trace_print,tests/unit/test_trace_print.c hypervisor/tools/trace_print.c \
+	hypervisor/tools/elf_symbols.c hypervisor/lib/crc32.c)

@@ -11,6 +11,7 @@
 
 #include "abi/image.h"
 #include "core/console_ring.h"
+#include "core/crash.h"
 #include "core/esr.h"
 #include "core/hal.h"
 #include "core/reload.h"
@@ -116,6 +117,7 @@ void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)
 		percpu[i].index = i;
 		percpu[i].stack_top = 0x1000 * (i + 1);
 	}
+	crash_init(hal_ticks());
 	start_memory();
 	sysreg_init(gic_version);
 	vm_module_init(gic_version, 4, cpu_count);
