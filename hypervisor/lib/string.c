@@ -7,7 +7,7 @@
  * optimiser's pattern matching (gcc's -ftree-loop-distribute-patterns, clang's loop idiom pass).
  *
  * The images are built without FP/SIMD registers and with -mstrict-align, so the fast path is eight-byte
- * words, used when both sides can be aligned together; every buffer that is large is page aligned.
+ * words, copied as they are when both sides can be aligned together, else (network frames) shifted together.
  */
 #include "lib/string.h"
 
@@ -23,6 +23,34 @@ typedef uint64_t __attribute__((may_alias)) word_t;
 static size_t bytes_to_alignment(const void *p)
 {
 	return (WORD_BYTES - ((uintptr_t)p & (WORD_BYTES - 1))) & (WORD_BYTES - 1);
+}
+
+/*
+ * The sides cannot be aligned together: aligned loads are put together to aligned stores. Takes what it can of at least
+ * 32 bytes, and reads none but those. Returns how many it copied.
+ */
+static size_t copy_shifted(uint8_t *d, const uint8_t *s, size_t bytes)
+{
+	/* A word's worth more than the alignment takes, so that the word around the source's next byte is all source. */
+	const size_t head = bytes_to_alignment(d) + WORD_BYTES;
+
+	for (size_t i = 0; i < head; i++) {
+		KEEP_LOOP();
+		d[i] = s[i];
+	}
+	const size_t below = (uintptr_t)(s + head) & (WORD_BYTES - 1);
+	const unsigned shift = 8 * (unsigned)below;
+	const word_t *sw = (const word_t *)(const void *)(s + head - below);
+	word_t *dw = (word_t *)(void *)(d + head);
+	size_t done = head;
+	uint64_t low = *sw++;
+	for (; bytes - done >= 2 * WORD_BYTES; done += WORD_BYTES) {
+		KEEP_LOOP();
+		const uint64_t high = *sw++;
+		*dw++ = low >> shift | high << (64 - shift);
+		low = high;
+	}
+	return done;
 }
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t bytes)
@@ -66,6 +94,11 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t bytes)
 		}
 		d = (uint8_t *)dw;
 		s = (const uint8_t *)sw;
+	} else if (bytes >= 4 * WORD_BYTES) {
+		const size_t done = copy_shifted(d, s, bytes);
+		d += done;
+		s += done;
+		bytes -= done;
 	}
 	for (; bytes != 0; bytes--) {
 		KEEP_LOOP();

@@ -321,13 +321,13 @@ void http_cancel(uint32_t id)
 
 /* --- time --- */
 
-/* In a window of RATE_WINDOW_S a response has to bring least_bytes_per_s of each second. */
 /* A request may have been started after the moment that the caller's turn calls now. */
 static uint64_t since(uint64_t from, uint64_t now)
 {
 	return now > from ? now - from : 0;
 }
 
+/* In a window of RATE_WINDOW_S a response has to bring least_bytes_per_s of each second. */
 static void check_rate(struct slot *slot, uint64_t now)
 {
 	const uint64_t least = (uint64_t)slot->request.limits.least_bytes_per_s * RATE_WINDOW_S;

@@ -11,6 +11,7 @@
 #include <lwip/ip.h>
 #include <lwip/netif.h>
 #include <lwip/pbuf.h>
+#include <lwip/prot/iana.h>
 #include <lwip/stats.h>
 #include <lwip/timeouts.h>
 #include <lwip/udp.h>
@@ -219,6 +220,28 @@ void net_mac(uint8_t mac[NIC_MAC_BYTES])
 }
 
 /* --- UDP --- */
+
+/* Garbage may come at the line's rate: what no socket of ours is for costs a look at its port, not a checksum and an
+ * answer. The packet is not checked yet; one that is broken in another way is left to lwIP. */
+int net_port_filter(struct pbuf *p, struct netif *netif)
+{
+	enum { IP_BYTES = 20, IP_FRAGMENT = 6, IP_PROTOCOL = 9, PORT = IP_BYTES + 2, LEAST_BYTES = IP_BYTES + 8 };
+	const uint8_t *ip = p->payload;
+
+	(void)netif;
+	if (p->len < LEAST_BYTES || ip[0] != 0x45 || ip[IP_PROTOCOL] != IP_PROTO_UDP || (ip[IP_FRAGMENT] & 0x3f) != 0 ||
+	    ip[IP_FRAGMENT + 1] != 0) {
+		return 0;
+	}
+	const uint16_t port = (uint16_t)(ip[PORT] << 8 | ip[PORT + 1]);
+	if (port == LWIP_IANA_PORT_DHCP_CLIENT || (net.udp != NULL && port == net.udp->local_port)) {
+		return 0;
+	}
+	UDP_STATS_INC(udp.proterr);
+	UDP_STATS_INC(udp.drop);
+	pbuf_free(p);
+	return 1;
+}
 
 static void take_datagram(void *context, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from, u16_t port)
 {

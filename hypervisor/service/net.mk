@@ -8,6 +8,9 @@ flags.host += $(lwip_flags)
 
 net := $(addprefix hypervisor/service/,net.c net_counters.c net_dhcp.c net_port.c nic.c nic_virtio.c http.c http_parse.c fetch.c)
 $(call srcs,svc,$(net) hypervisor/service/nic_window.c $(lwip_core))
+# The compiler names no file as needed that a fetched header includes.
+$(foreach d,svc host,$(call objs,$(d),$(net) $(lwip_core) $(addprefix tests/unit/,test_net.c test_http.c small_lan.c \
+	small_tcp.c) tests/fuzz/fuzz_dhcp.c)): $(wildcard hypervisor/service/lwip/*.h hypervisor/service/lwip/arch/*.h)
 
 $(call host_test,test_http_parse,tests/unit/test_http_parse.c hypervisor/service/http_parse.c)
 $(call host_test,test_fetch,tests/unit/test_fetch.c hypervisor/service/fetch.c hypervisor/lib/fmt.c)

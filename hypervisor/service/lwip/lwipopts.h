@@ -110,6 +110,9 @@
 #define LWIP_CHECKSUM_ON_COPY 0
 #define LWIP_CHKSUM net_port_checksum
 
+/* --- datagrams to no one are dropped before lwIP looks at them, and not answered --- */
+#define LWIP_HOOK_IP4_INPUT(p, netif) net_port_filter(p, netif)
+
 /* --- what cannot be guessed --- */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) net_port_random()
 

@@ -29,6 +29,11 @@ uint32_t net_port_random(void);
 #define LWIP_RAND() net_port_random()
 uint16_t net_port_checksum(const void *bytes, int count);
 
+struct pbuf;
+struct netif;
+/* 1: the packet was dropped. */
+int net_port_filter(struct pbuf *p, struct netif *netif);
+
 /* A broken invariant of lwIP's: the service cannot go on, and the core starts a new one. */
 _Noreturn void net_port_assert(const char *what, const char *file, int line);
 #define LWIP_PLATFORM_ASSERT(x) net_port_assert(x, __FILE__, __LINE__)
