@@ -88,5 +88,6 @@ uint64_t guests_wait(const struct guests *guests, uint64_t now);
 bool guests_any(const struct guests *guests);
 /* Some guest wants what the controller does not give. */
 bool guests_is_waiting(const struct guests *guests);
-/* How a slot stands, for the beat. */
+/* How a slot stands, for the beat: in a word, and whole. */
+enum wire_guest_state guests_state(const struct guests *guests, uint32_t slot);
 void guests_report(const struct guests *guests, uint32_t slot, struct beat_guest *report);
