@@ -19,6 +19,7 @@
 #include "core/console.h"
 #include "core/hal.h"
 #include "core/hvc.h"
+#include "core/keep.h"
 #include "core/nic.h"
 #include "core/percpu.h"
 #include "core/reload.h"
@@ -239,6 +240,7 @@ static void enter(struct vcpu *vcpu, uint64_t now)
 	vcpu->state = VCPU_RUNNABLE;
 	vcpu->pc = reload_entry();
 	info->instance++;
+	keep_new_instance(info->instance);
 	renew_entropy();
 	info->core_ticks = now;
 	memcpy(info->service_sha256, watch.image->sha256, sizeof(info->service_sha256));
