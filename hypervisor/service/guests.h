@@ -36,6 +36,10 @@ struct guest {
 	uint32_t slot;
 	struct keep_slot wish;
 	char name[MANIFEST_NAME_BYTES]; /* "" until its manifest is known */
+	bool has_want_tags; /* of what is wanted, made once */
+	bool is_settled; /* it runs, and is what is wanted: nothing to look at until there is a new wish */
+	uint64_t want_tag;
+	uint64_t want_store_tag;
 	bool has_vm; /* the five that follow mean something */
 	bool is_clean; /* its memory is as the core scrubbed it */
 	uint32_t vm;
