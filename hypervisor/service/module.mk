@@ -25,5 +25,6 @@ $(call host_test,test_loader_config,tests/unit/test_loader_config.c hypervisor/s
 $(call host_test,test_guest_fdt,tests/unit/test_guest_fdt.c hypervisor/service/guest_fdt.c $(libfdt_rw))
 $(call host_test,test_loader,tests/unit/test_loader.c $(agent_test))
 $(call host_test,test_agent,tests/unit/test_agent.c $(agent_test))
+$(call host_test,test_agent_guests,tests/unit/test_agent_guests.c $(agent_test))
 
 include hypervisor/service/net.mk
