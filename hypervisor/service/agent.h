@@ -87,6 +87,7 @@ struct agent {
 	struct beat_rotation rotation;
 	uint64_t restart_us;
 	bool is_beat_due; /* at once, as an answer */
+	uint8_t told_states[WIRE_GUEST_MAX]; /* of the guests, by the last beat */
 	bool has_clock;
 	uint64_t clock_offset_ns; /* wall clock less the counter */
 	struct keep_console console;

@@ -155,6 +155,9 @@ void agent_beat(struct agent *agent, uint64_t now, bool is_answer)
 		seal_put(&agent->key, bytes, size);
 		(void)net_udp_send(agent->controller.address, agent->node.udp_port, bytes, size);
 	}
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		agent->told_states[i] = beat.guests[i].state;
+	}
 	agent->is_beat_due = false;
 	agent->last_beat = now;
 	/* In step with the interval, not with this beat; after a long pause from now on. */

@@ -57,6 +57,11 @@ static enum wire_guest_state state_of(const struct guest *guest)
 	}
 }
 
+enum wire_guest_state guests_state(const struct guests *guests, uint32_t slot)
+{
+	return state_of(&guests->slots[slot]);
+}
+
 bool guests_is_waiting(const struct guests *guests)
 {
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {

@@ -65,6 +65,11 @@ static const struct manifest_guest *definition_of(struct guests *guests, struct 
 	const struct manifest_guest *definition = &release->manifest.guests[guest->wish.place];
 	memcpy(guest->name, definition->name, sizeof(guest->name));
 	guest->is_retained = definition->reset == MANIFEST_RETAIN;
+	if (!guest->has_want_tags) {
+		guest->want_tag = guest_vm_tag(definition, guest->slot);
+		guest->want_store_tag = guest_vm_store_tag(definition, guest->slot);
+		guest->has_want_tags = true;
+	}
 	return definition;
 }
 
@@ -301,12 +306,12 @@ static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
 		}
 		return false;
 	}
-	if (guest->has_vm && guest->tag != guest_vm_tag(definition, guest->slot)) {
+	if (guest->has_vm && guest->tag != guest->want_tag) {
 		guest_vm_destroy(guest);
 		guest->state = GUEST_EMPTY;
 	}
 	const bool needs_store = release_of(guests, guest)->bundle == NULL && guest->is_retained;
-	if (guest->has_store && (!needs_store || guest->store_tag != guest_vm_store_tag(definition, guest->slot))) {
+	if (guest->has_store && (!needs_store || guest->store_tag != guest->want_store_tag)) {
 		drop_store(guest);
 	}
 	if (needs_store && !guest->is_stored) {
@@ -327,6 +332,7 @@ static bool turn_loaded(struct guests *guests, struct guest *guest)
 		return false;
 	}
 	guest->state = GUEST_RUNNING;
+	guest->is_settled = false;
 	guest->reason = WIRE_REASON_NONE;
 	guest->said = WIRE_REASON_NONE;
 	guest->failures = 0;
@@ -338,11 +344,15 @@ static bool turn_loaded(struct guests *guests, struct guest *guest)
 
 static bool turn_running(struct guests *guests, struct guest *guest)
 {
+	if (guest->is_settled) {
+		return false;
+	}
 	const struct manifest_guest *definition = definition_of(guests, guest);
-	const bool is_other = definition != NULL && guest->tag != guest_vm_tag(definition, guest->slot);
+	const bool is_other = definition != NULL && guest->tag != guest->want_tag;
 
 	if (definition != NULL && !is_other) {
 		memcpy(guest->manifest, guest->wish.manifest, DIGEST_BYTES);
+		guest->is_settled = !guest->wish.is_restart_due;
 	}
 	if (is_wanted(guest) && !guest->wish.is_restart_due && !is_other) {
 		return false; /* a manifest that cannot be had or used leaves it running */
@@ -459,6 +469,7 @@ void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *w
 	const bool is_under_way = guest->state == GUEST_STORING || guest->state == GUEST_FILLING ||
 				  guest->state == GUEST_LOADED;
 
+	guest->is_settled = false;
 	kept->generation = wish->generation;
 	kept->want = (uint8_t)wish->want;
 	kept->place = wish->place;
@@ -481,6 +492,7 @@ void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *w
 	}
 	if (is_other) {
 		guest->is_checked = false;
+		guest->has_want_tags = false;
 		(void)release_of(guests, guest); /* the manifest is asked for at once */
 	}
 }

@@ -36,6 +36,10 @@ struct guest {
 	uint32_t slot;
 	struct keep_slot wish;
 	char name[MANIFEST_NAME_BYTES]; /* "" until its manifest is known */
+	bool has_want_tags; /* of what is wanted, made once */
+	bool is_settled; /* it runs, and is what is wanted: nothing to look at until there is a new wish */
+	uint64_t want_tag;
+	uint64_t want_store_tag;
 	bool has_vm; /* the five that follow mean something */
 	bool is_clean; /* its memory is as the core scrubbed it */
 	uint32_t vm;
@@ -88,5 +92,6 @@ uint64_t guests_wait(const struct guests *guests, uint64_t now);
 bool guests_any(const struct guests *guests);
 /* Some guest wants what the controller does not give. */
 bool guests_is_waiting(const struct guests *guests);
-/* How a slot stands, for the beat. */
+/* How a slot stands, for the beat: in a word, and whole. */
+enum wire_guest_state guests_state(const struct guests *guests, uint32_t slot);
 void guests_report(const struct guests *guests, uint32_t slot, struct beat_guest *report);

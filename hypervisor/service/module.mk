@@ -15,7 +15,7 @@ $(call srcs,svc,hypervisor/service/crt.S hypervisor/service/chaos.S $(service) h
 payload := $(addprefix hypervisor/service/,digest.c) $(wire) hypervisor/lib/fmt.c $(libfdt_rw) $(mbedtls_sha256) \
 	tests/unit/small_bundle.c
 agent_test := $(agent) hypervisor/service/fetch.c $(filter-out hypervisor/service/digest.c,$(payload)) $(wire_messages) \
-	tests/unit/small_core.c tests/unit/small_net.c
+	tests/unit/small_core.c tests/unit/small_net.c tests/unit/small_agent.c
 $(call host_test,test_string,tests/unit/test_string.c)
 $(call host_test,test_fmt,tests/unit/test_fmt.c hypervisor/lib/fmt.c)
 $(call host_test,test_bundle,tests/unit/test_bundle.c $(agent_test))
@@ -25,5 +25,6 @@ $(call host_test,test_loader_config,tests/unit/test_loader_config.c hypervisor/s
 $(call host_test,test_guest_fdt,tests/unit/test_guest_fdt.c hypervisor/service/guest_fdt.c $(libfdt_rw))
 $(call host_test,test_loader,tests/unit/test_loader.c $(agent_test))
 $(call host_test,test_agent,tests/unit/test_agent.c $(agent_test))
+$(call host_test,test_agent_guests,tests/unit/test_agent_guests.c $(agent_test))
 
 include hypervisor/service/net.mk

@@ -11,7 +11,7 @@
 #include "service/hvcall.h"
 #include "service/log.h"
 
-enum { INTERVAL_DEFAULT_MS = 1000, CLOCK_SLACK_MS = 20 };
+enum { INTERVAL_DEFAULT_MS = 1000, CLOCK_SLACK_MS = 20, NEWS_MS = 50 };
 
 void agent_take_clock(struct agent *agent, uint64_t wall_clock_ns, uint64_t now)
 {
@@ -94,9 +94,22 @@ bool agent_go_online(struct agent *agent, uint64_t now)
 	return true;
 }
 
+/* A guest's new state is worth a beat of its own, soon. */
+static void watch_guests(struct agent *agent)
+{
+	const uint64_t soon = agent->last_beat + clock_ticks(NEWS_MS, agent->info->counter_hz);
+
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX && agent->next_beat > soon; i++) {
+		if (guests_state(agent->guests, i) != agent->told_states[i]) {
+			agent->next_beat = soon;
+		}
+	}
+}
+
 void agent_online_turn(struct agent *agent, uint64_t now)
 {
 	guests_set_origin(agent->guests, agent->controller);
+	watch_guests(agent);
 	if (agent->is_beat_due || now >= agent->next_beat) {
 		agent_beat(agent, now, agent->is_beat_due);
 	}
