@@ -146,7 +146,7 @@ node_kill() {
 
 # node_said NUMBER TEXT
 node_said() {
-	grep -aqF -- "$2" "$dir/node$1.log"
+	grep -aqF -- "$2" "$dir/node$1.log" 2>/dev/null
 }
 
 mark() {
@@ -223,7 +223,7 @@ check() {
 		failures=$((failures + 1))
 		printf 'not ok - %s (%d s)\n' "$name" $((SECONDS - start))
 		local log
-		for log in "$dir"/node*.log; do
+		for log in "$dir"/node[0-9].log; do
 			[ -s "$log" ] || continue
 			note "the end of $log:"
 			tail -n 8 "$log" | tr -cd '[:print:]\n' | cut -c 1-160 | sed 's/^/#   /'

@@ -158,6 +158,7 @@ static void test_faults(void **state)
 	assert_true(fault_add(&rules, "status 500 path=/v1/hello count=0"));
 	assert_int_equal(fault_take(&rules, "/v1/manifests/x", 0, 1000).kind, FAULT_NONE);
 	/* Its byte is not asked for, so the next rule takes its turn. */
+	assert_int_equal(fault_take(&rules, "/v1/blobs/x", 0, 10).kind, FAULT_NONE);
 	assert_int_equal(fault_take(&rules, "/v1/blobs/x", 0, 100).kind, FAULT_CUT);
 	assert_int_equal(fault_take(&rules, "/v1/blobs/x", 0, 101).kind, FAULT_FLIP);
 	assert_int_equal(fault_take(&rules, "/v1/blobs/x", 0, 101).kind, FAULT_CUT);

@@ -94,8 +94,17 @@ static bool does_fit(const struct fault *fault, const char *path, uint64_t first
 	if (strncmp(path, fault->path, strlen(fault->path)) != 0) {
 		return false;
 	}
-	return fault->kind != FAULT_FLIP ||
-	       ((uint64_t)fault->value[0] >= first && (uint64_t)fault->value[0] < end);
+	const uint64_t at = fault->value[0] > 0 ? (uint64_t)fault->value[0] : 0;
+
+	switch (fault->kind) {
+	case FAULT_FLIP:
+		return at >= first && at < end;
+	case FAULT_CUT:
+	case FAULT_DIE:
+		return at < end - first;
+	default:
+		return true;
+	}
 }
 
 struct fault fault_take(struct fault_rules *rules, const char *path, uint64_t first, uint64_t end)

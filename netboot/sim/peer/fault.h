@@ -6,7 +6,7 @@
  *     KIND [VALUE [VALUE]] [count=N] [path=PREFIX]
  *
  * and holds for the next N requests (default 1; 0: all of them) whose path begins with PREFIX (default /v1/blobs/).
- * The first rule that fits is taken; a `flip` fits only where its byte is asked for.
+ * The first rule that fits is taken; `flip`, `cut` and `die` fit only an answer that has that byte, or more bytes.
  */
 #include <stdbool.h>
 #include <stddef.h>
