@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long the service is away: from the core's noticing that an instance has failed to the first instruction of the
- * next, with a guest that wants the CPU all the time. `make bench` runs it under icount and reads the console. Its memory
- * is as large as a service with buffers for a network has.
+ * How long the service is away: from the core's noticing that an instance has failed to the next one's first
+ * instruction, with a guest that wants the CPU all the time. `make bench` runs it under icount and reads the console.
+ * Its memory is as large as buffers for a network make it.
  */
 #include "abi/bootinfo.h"
 #include "abi/diag.h"
