@@ -51,6 +51,7 @@ static struct {
 	const struct service_image *boot_image;
 	uint64_t image_at; /* ticks: first entry of that image */
 	bool is_reloading;
+	enum { RELOAD_IMAGE, RELOAD_ENTROPY, RELOAD_ENTRY } phase;
 	bool is_new_image; /* has not been entered yet */
 	uint64_t look_at; /* ticks: when it is overdue, unless it shows a sign of life */
 	uint64_t used_at; /* ticks of CPU that it had used at its last sign of life */
@@ -84,11 +85,11 @@ static uint64_t used_ticks(void)
 }
 
 /* Each instance has its own, from which those of others do not follow. */
-static void renew_entropy(void)
+static void renew_entropy(uint32_t instance)
 {
 	struct aether_bootinfo *info = watch.info;
 	if (!hal_entropy(info->entropy, sizeof(info->entropy)) && info->entropy_bytes != 0) {
-		kdf_instance_key(watch.seed, info->instance, info->entropy);
+		kdf_instance_key(watch.seed, instance, info->entropy);
 		info->entropy_bytes = sizeof(info->entropy);
 	}
 }
@@ -100,7 +101,7 @@ void supervise_init(struct aether_bootinfo *info, const struct service_image *im
 	watch.image = image;
 	watch.boot_image = image;
 	memcpy(watch.seed, info->entropy, sizeof(watch.seed));
-	renew_entropy();
+	renew_entropy(info->instance);
 	info->is_simulation = IS_SIMULATION;
 	memcpy(info->service_sha256, image->sha256, sizeof(info->service_sha256));
 	chaos_init();
@@ -210,6 +211,7 @@ static void end(enum aether_service_failure cause, uint64_t a, uint64_t b, uint6
 		judge_image(now);
 	}
 	watch.is_reloading = true;
+	watch.phase = RELOAD_IMAGE;
 	watch.burst_end = 0;
 	watch.restarts++;
 	watch.info->restart_ticks = now;
@@ -243,7 +245,6 @@ static void enter(struct vcpu *vcpu, uint64_t now)
 	info->instance++;
 	trace_note(&hal_this_cpu()->trace, TRACE_SERVICE_ENTERED, vcpu->who, info->instance,
 		   watch.image != watch.boot_image);
-	renew_entropy();
 	keep_new_instance(info->instance);
 	info->core_ticks = now;
 	memcpy(info->service_sha256, watch.image->sha256, sizeof(info->service_sha256));
@@ -265,7 +266,15 @@ bool supervise_step(struct vcpu *vcpu)
 	if (watch.burst_end == 0) {
 		watch.burst_end = now + burst;
 	}
-	if (reload_part()) {
+	switch (watch.phase) {
+	case RELOAD_IMAGE:
+		watch.phase = reload_part() ? RELOAD_ENTROPY : RELOAD_IMAGE;
+		break;
+	case RELOAD_ENTROPY: /* some 10,000 instructions where it has to be derived */
+		renew_entropy(watch.info->instance + 1);
+		watch.phase = RELOAD_ENTRY;
+		break;
+	case RELOAD_ENTRY:
 		enter(vcpu, now);
 		return true;
 	}

@@ -8,10 +8,9 @@
 #include "core/update.h"
 
 #ifdef AETHER_SIMULATION
-#include <mbedtls/sha256.h>
-
 #include "core/hal.h"
 #include "core/pages.h"
+#include "lib/sha256.h"
 #include "lib/string.h"
 
 #define PART_BYTES 1024u /* its hash takes some 20,000 instructions */
@@ -23,7 +22,7 @@ static struct {
 	uint64_t cursor, bytes;
 	pa_t from;
 	struct aether_service_header header;
-	mbedtls_sha256_context hash;
+	struct sha256 hash;
 	uint8_t part[PART_BYTES];
 } update;
 
@@ -47,8 +46,7 @@ static bool begin(uint64_t ipa, uint64_t bytes)
 	update.is_copying = true;
 	update.cursor = 0;
 	update.bytes = bytes;
-	mbedtls_sha256_init(&update.hash);
-	(void)mbedtls_sha256_starts(&update.hash, 0);
+	sha256_begin(&update.hash);
 	return true;
 }
 
@@ -61,7 +59,7 @@ static void copy_part(void)
 	if (update.cursor == 0) {
 		memcpy(&update.header, update.part, sizeof(update.header));
 	}
-	(void)mbedtls_sha256_update(&update.hash, update.part, bytes);
+	sha256_add(&update.hash, update.part, bytes);
 	hal_copy_to(pa_add(update.reserve, update.cursor), update.part, bytes);
 	update.cursor += bytes;
 }
@@ -84,8 +82,12 @@ enum exit_action update_call(struct vcpu *vcpu, const struct service_image **ima
 		vcpu->x[0] = (uint64_t)AETHER_EINVAL;
 		return EXIT_RESUME;
 	}
-	update.image = (struct service_image){.pa = update.reserve, .byte_count = update.bytes, .header = update.header};
-	(void)mbedtls_sha256_finish(&update.hash, update.image.sha256);
+	update.image = (struct service_image){
+		.pa = update.reserve,
+		.byte_count = update.bytes,
+		.header = update.header,
+	};
+	sha256_end(&update.hash, update.image.sha256);
 	*image = &update.image;
 	return EXIT_RESUME;
 }

@@ -37,7 +37,7 @@ $(call host_test,test_crash,tests/unit/test_crash.c $(small_node))
 $(call host_test,test_containment,tests/unit/test_containment.c tests/model/random.c $(small_node))
 $(call host_test,test_sched,tests/unit/test_sched.c $(small_node))
 $(call host_test,test_supervise,tests/unit/test_supervise.c $(small_node))
-$(call host_sim_test,test_chaos,tests/unit/test_chaos.c $(small_node) $(addprefix hypervisor/core/,chaos.c update.c))
+$(call host_sim_test,test_chaos,tests/unit/test_chaos.c $(small_node) $(addprefix hypervisor/,core/chaos.c core/update.c lib/sha256.c))
 
 vgic_machine := tests/unit/vgic_machine.c $(filter hypervisor/core/vgic%,$(core_c)) $(fake)
 $(call host_test,test_vgic,tests/unit/test_vgic.c $(vgic_machine))

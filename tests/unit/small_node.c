@@ -84,7 +84,8 @@ static void start_service(void)
 	};
 	memset(image, NODE_SERVICE_BYTE, sizeof(image));
 	memcpy(image, &header, sizeof(header));
-	static struct service_image service = {.bytes = image, .byte_count = sizeof(image), .sha256 = {1, 2, 3}};
+	static struct service_image service = {.bytes = image, .sha256 = {1, 2, 3}};
+	service.byte_count = sizeof(image);
 	service.header = header;
 	node_bootinfo()->instance = 1;
 	assert_int_equal(vm_create_service(&service, PA(BUNDLE), BUNDLE_BYTES, PA(BOOTINFO), PA(TRAILER)), HV_OK);
@@ -93,7 +94,8 @@ static void start_service(void)
 	pa_t base = PA(0);
 	unsigned attributes = 0;
 	uint64_t block = 0;
-	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE, &base, &attributes, &block), HV_OK);
+	const struct pgtable *stage2 = &vms[VM_SERVICE].stage2;
+	assert_int_equal(pgtable_lookup(stage2, AETHER_IPA_SERVICE, &base, &attributes, &block), HV_OK);
 	fake_watch_service_memory(base, reload_memory_bytes());
 }
 

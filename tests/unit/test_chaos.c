@@ -272,8 +272,9 @@ static bool is_mapped(uint64_t offset, unsigned expected)
 	pa_t pa = PA(0);
 	unsigned attributes = 0;
 	uint64_t block = 0;
-	return pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE + offset, &pa, &attributes, &block) == HV_OK &&
-	       attributes == expected;
+	const enum hv_err err =
+		pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE + offset, &pa, &attributes, &block);
+	return err == HV_OK && attributes == expected;
 }
 
 static void update_to_newer(void)
