@@ -14,6 +14,10 @@
  *     | trailer: one FDT  |   appended after the build, at most AETHER_TRAILER_MAX_BYTES
  *     +-------------------+ trailer offset + AETHER_TRAILER_MAX_BYTES
  *     | zeroed memory     |   not in the file
+ *     +-------------------+
+ *     | left alone        |
+ *     +-------------------+ AETHER_CRASH_OFFSET
+ *     | crash record      |   not in the file, kept from one boot to the next (abi/crash.h)
  *     +-------------------+ image_size
  *
  * The service image is a flat binary that begins with `struct aether_service_header`.

@@ -122,6 +122,17 @@ static void blank_secrets(struct aether_crash *record)
 	}
 }
 
+/* What the core has not used since the exit still is the vCPU's: no business of a record. */
+static void blank_vcpu_registers(struct aether_crash *record)
+{
+	const struct vcpu *vcpu = hal_this_cpu()->current;
+	for (unsigned i = 0; vcpu != NULL && i < ARRAY_COUNT(record->x); i++) {
+		if (record->x[i] == vcpu->x[i]) {
+			record->x[i] = 0;
+		}
+	}
+}
+
 static void write_record(const struct fault_frame *frame, const struct fault_frame *check)
 {
 	struct aether_crash *record = hal_crash_memory();
@@ -142,6 +153,7 @@ static void write_record(const struct fault_frame *frame, const struct fault_fra
 	record->ticks = hal_ticks();
 	record->counter_hz = hal_ticks_per_second();
 	memcpy(record->x, at->x, sizeof(record->x));
+	blank_vcpu_registers(record);
 	record->sp = at->sp;
 	record->elr = at->elr;
 	record->esr = at->esr;

@@ -207,6 +207,21 @@ static void the_trace_ends_with_the_newest(void **state)
 	}
 }
 
+static void a_vcpus_registers_are_not_in_it(void **state)
+{
+	(void)state;
+	struct vcpu *vcpu = node_enter(4 * MIB, 1)->vcpus[0];
+	percpu[0].current = vcpu;
+	struct fault_frame frame = frame_at(base + 0x2000);
+	for (unsigned i = 0; i < 31; i++) {
+		vcpu->x[i] = i % 2 == 0 ? frame.x[i] : 0x77;
+	}
+	assert_check_fails(trap_fault(&frame));
+	for (unsigned i = 0; i < 31; i++) {
+		assert_int_equal(fake_durable_crash()->x[i], i % 2 == 0 ? 0 : frame.x[i]);
+	}
+}
+
 static bool contains(const struct aether_crash *record, const uint8_t *bytes, size_t count)
 {
 	for (size_t i = 0; i + count <= sizeof(*record); i++) {
@@ -412,6 +427,7 @@ int main(void)
 		TEST(a_check_leaves_its_place),
 		TEST(only_the_cpus_own_stack_is_copied),
 		TEST(the_trace_ends_with_the_newest),
+		TEST(a_vcpus_registers_are_not_in_it),
 		TEST(a_key_is_never_in_it),
 		TEST(the_next_boot_finds_it),
 		TEST(crashes_in_a_row_are_counted),

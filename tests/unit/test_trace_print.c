@@ -31,8 +31,9 @@ static const struct {
 	uint64_t offset, bytes;
 	unsigned char type;
 } functions[] = {
-	{"trap_sync", 0x1000, 0x200, STT_FUNC}, {"$x", 0x1000, 0, STT_NOTYPE},      {"hvc_call", 0x1400, 0x100, STT_FUNC},
-	{"vm_start", 0x1500, 0x80, STT_FUNC},   {"vcpu_enter", 0x1800, 0, STT_NOTYPE}, {"vms", 0x9000, 0x800, STT_OBJECT},
+	{"trap_sync", 0x1000, 0x200, STT_FUNC}, {"$x", 0x1000, 0, STT_NOTYPE},
+	{"hvc_call", 0x1400, 0x100, STT_FUNC},	{"vm_start", 0x1500, 0x80, STT_FUNC},
+	{"vcpu_enter", 0x1800, 0, STT_NOTYPE},	{"vms", 0x9000, 0x800, STT_OBJECT},
 	{"last", 0xa000, 0, STT_NOTYPE},
 };
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
@@ -58,15 +59,23 @@ static uint8_t *make_elf(void)
 	elf->header.e_shoff = offsetof(struct small_elf, sections);
 	elf->header.e_shentsize = sizeof(Elf64_Shdr);
 	elf->header.e_shnum = 4;
-	elf->sections[1] = (Elf64_Shdr){.sh_type = SHT_SYMTAB, .sh_link = 2, .sh_offset = offsetof(struct small_elf, symbols),
+	elf->sections[1] = (Elf64_Shdr){.sh_type = SHT_SYMTAB,
+					.sh_link = 2,
+					.sh_offset = offsetof(struct small_elf, symbols),
 					.sh_size = sizeof(elf->symbols)};
-	elf->sections[2] = (Elf64_Shdr){.sh_type = SHT_STRTAB, .sh_offset = offsetof(struct small_elf, names),
+	elf->sections[2] = (Elf64_Shdr){.sh_type = SHT_STRTAB,
+					.sh_offset = offsetof(struct small_elf, names),
 					.sh_size = sizeof(elf->names)};
-	elf->sections[3] = (Elf64_Shdr){.sh_type = SHT_NOTE, .sh_offset = offsetof(struct small_elf, note),
+	elf->sections[3] = (Elf64_Shdr){.sh_type = SHT_NOTE,
+					.sh_offset = offsetof(struct small_elf, note),
 					.sh_size = sizeof(Elf64_Nhdr) + 4 + 20};
 	for (size_t i = 0; i < FUNCTIONS; i++) {
-		elf->symbols[i] = (Elf64_Sym){.st_name = (Elf64_Word)at, .st_info = ELF64_ST_INFO(STB_GLOBAL, functions[i].type),
-					      .st_shndx = 1, .st_value = IMAGE + functions[i].offset, .st_size = functions[i].bytes};
+		elf->symbols[i] =
+			(Elf64_Sym){.st_name = (Elf64_Word)at,
+				    .st_info = ELF64_ST_INFO(STB_GLOBAL, functions[i].type),
+				    .st_shndx = 1,
+				    .st_value = IMAGE + functions[i].offset,
+				    .st_size = functions[i].bytes};
 		strcpy(elf->names + at, functions[i].name);
 		at += strlen(functions[i].name) + 1;
 	}
@@ -103,7 +112,8 @@ static struct aether_crash *make_record(void)
 		.boots = 1,
 		.cpu = 1,
 		.core_version = "9.9.9",
-		.reason = "aether: node stopped: fault in the core, cpu 1 vector 4 esr 96000004 elr 700000001510 far 12c",
+		.reason = "aether: node stopped: fault in the core, cpu 1 vector 4 esr 96000004 "
+			  "elr 700000001510 far 12c",
 		.boot_id = 0xb007,
 		.ticks = 10 * HZ,
 		.counter_hz = HZ,
@@ -195,13 +205,24 @@ static void addresses_have_names(void **state)
 		uint64_t offset;
 		const char *words;
 	} cases[] = {
-		{0xfff, ""},		   {0x1000, "trap_sync"}, {0x11ff, "trap_sync+0x1ff"}, {0x1200, ""},
-		{0x157f, "vm_start+0x7f"}, {0x1580, ""},	  {0x1804, "vcpu_enter+0x4"},  {0x8fff, "vcpu_enter+0x77ff"},
-		{0x97ff, "vms+0x7ff"},	   {0x9800, ""},	  {0xa000, "last"},	       {0xa001, ""},
+		{0xfff, ""},
+		{0x1000, "trap_sync"},
+		{0x11ff, "trap_sync+0x1ff"},
+		{0x1200, ""},
+		{0x157f, "vm_start+0x7f"},
+		{0x1580, ""},
+		{0x1804, "vcpu_enter+0x4"},
+		{0x8fff, "vcpu_enter+0x77ff"},
+		{0x97ff, "vms+0x7ff"},
+		{0x9800, ""},
+		{0xa000, "last"},
+		{0xa001, ""},
 	};
 	char text[64];
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_string_equal(elf_symbol_words(&elf, IMAGE + cases[i].offset, text, sizeof(text)), cases[i].words);
+		assert_string_equal(
+			elf_symbol_words(&elf, IMAGE + cases[i].offset, text, sizeof(text)),
+			cases[i].words);
 	}
 	assert_string_equal(elf_symbol_words(&elf, UINT64_MAX, text, sizeof(text)), "");
 	assert_string_equal(elf_symbol_words(&elf, IMAGE + 0x157f, text, 6), "vm_st");
@@ -267,7 +288,8 @@ static void a_ring_in_words(void **state)
 	struct trace_ring ring = {0};
 	bool is_damaged = true;
 	for (unsigned i = 1; i <= TRACE_ENTRIES + 3; i++) { /* the first three are gone */
-		(void)trace_write(&ring, i % 2 == 0 ? TRACE_EXIT : TRACE_IRQ, 125 * i, 0x100, i, IMAGE + i);
+		(void)trace_write(&ring, i % 2 == 0 ? TRACE_EXIT : TRACE_IRQ, 125 * i, 0x100, i,
+				  IMAGE + i);
 	}
 	char *text = print(&elf, &ring, sizeof(ring), &is_damaged);
 	assert_is_golden(text, GOLDEN "ring.txt");
@@ -294,7 +316,7 @@ static void damage_is_said(void **state)
 		free(text);
 		free(crash);
 	}
-	/* Sealed, and still of no sense: a frame that is its own caller, more than there is of everything, no frequency. */
+	/* Sealed, and still of no sense: a frame that is its own caller, more of everything than there can be. */
 	struct aether_crash *crash = make_record();
 	put_frame(crash, 0x40, STACK + 0x40, IMAGE);
 	crash->stack_bytes = UINT32_MAX;
@@ -316,10 +338,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(addresses_have_names),
-		TEST(a_damaged_elf_is_refused_or_read),
-		TEST(a_record_in_words),
-		TEST(a_ring_in_words),
+		TEST(addresses_have_names), TEST(a_damaged_elf_is_refused_or_read),
+		TEST(a_record_in_words),    TEST(a_ring_in_words),
 		TEST(damage_is_said),
 #undef TEST
 	};
