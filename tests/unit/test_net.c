@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -61,6 +62,9 @@ static void alone(void **state)
 		_exit(0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
+	if (status != 0) {
+		fprintf(stderr, "\n"); /* what the child said last has no end of its line */
+	}
 	assert_int_equal(status, 0);
 }
 
