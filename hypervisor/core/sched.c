@@ -49,7 +49,7 @@ void sched_remove(struct vcpu *vcpu)
 	percpu[vcpu->cpu].slots[vcpu->slot] = NULL;
 }
 
-static void ask_for_choice(struct percpu *cpu)
+void sched_look_again(struct percpu *cpu)
 {
 	cpu->must_choose = true;
 	cpu->must_reschedule = true;
@@ -66,13 +66,13 @@ void sched_wake(struct vcpu *vcpu)
 	vcpu->state = VCPU_RUNNABLE;
 	vcpu->is_event_waiter = false;
 	vcpu->share.is_woken = true;
-	ask_for_choice(cpu);
+	sched_look_again(cpu);
 }
 
 void sched_block(struct vcpu *vcpu)
 {
 	vcpu->state = VCPU_BLOCKED;
-	ask_for_choice(&percpu[vcpu->cpu]);
+	sched_look_again(&percpu[vcpu->cpu]);
 }
 
 void sched_give_way(struct vcpu *vcpu)
@@ -80,7 +80,7 @@ void sched_give_way(struct vcpu *vcpu)
 	struct percpu *cpu = &percpu[vcpu->cpu];
 	vcpu->state = VCPU_RUNNABLE;
 	cpu->turns.yielder = vcpu;
-	ask_for_choice(cpu);
+	sched_look_again(cpu);
 }
 
 /* Out of the hardware, if it is there. */
@@ -113,7 +113,7 @@ void sched_turn_off(struct vcpu *vcpu)
 	if (cpu->turns.yielder == vcpu) {
 		cpu->turns.yielder = NULL;
 	}
-	ask_for_choice(cpu);
+	sched_look_again(cpu);
 }
 
 void sched_pause(struct vcpu *vcpu, bool is_paused)
@@ -125,7 +125,7 @@ void sched_pause(struct vcpu *vcpu, bool is_paused)
 	}
 	vcpu->share.is_paused = is_paused;
 	vcpu->share.is_woken = true;
-	ask_for_choice(cpu);
+	sched_look_again(cpu);
 }
 
 /* The service's own CPU. */
@@ -206,7 +206,7 @@ void sched_timer(struct percpu *cpu)
 	if (is_services(cpu)) {
 		supervise_check(hal_ticks());
 	}
-	ask_for_choice(cpu);
+	sched_look_again(cpu);
 }
 
 static void serve_requests(struct percpu *cpu)

@@ -23,6 +23,8 @@ void sched_remove(struct vcpu *vcpu);
 void sched_wake(struct vcpu *vcpu);
 void sched_block(struct vcpu *vcpu);
 void sched_turn_off(struct vcpu *vcpu);
+/* A choice is due: who is ready, or a time at which something is to happen, has changed. On that CPU. */
+void sched_look_again(struct percpu *cpu);
 /* The loaded vCPU lets others go before it, this once. */
 void sched_give_way(struct vcpu *vcpu);
 /* Off its CPU whatever its state, and on again. */

@@ -53,7 +53,7 @@ void sched_share_set(struct vcpu *vcpu, uint64_t budget, uint64_t period, uint64
 	share->weight = weight;
 	share->left = 0;
 	share->deadline = 0; /* a period begins at the next choice */
-	percpu[vcpu->cpu].must_choose = true;
+	sched_look_again(&percpu[vcpu->cpu]);
 }
 
 static void charge(struct percpu *cpu, struct vcpu *vcpu, uint64_t ticks)

@@ -160,6 +160,9 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 	if (requests & VCPU_REQUEST_ENTER) {
 		enter(vcpu);
 	}
+	if (requests & VCPU_REQUEST_SYNC) {
+		sched_look_again(&percpu[vcpu->cpu]); /* its clock's alarm may have been set */
+	}
 	if (requests & (VCPU_REQUEST_INTERRUPT | VCPU_REQUEST_SYNC)) {
 		if (percpu[vcpu->cpu].current == vcpu) {
 			vgic_sync(gic, vcpu->index);
