@@ -210,7 +210,7 @@ enum exit_action chaos_call(struct vcpu *vcpu)
 		chaos.call = 0;
 		next_call();
 		chaos_entered(hal_ticks());
-		percpu[vcpu->cpu].must_reschedule = true; /* sets the timer */
+		sched_look_again(&percpu[vcpu->cpu]); /* sets the timer */
 	}
 	vcpu->x[1] = chaos.left;
 	return EXIT_RESUME;

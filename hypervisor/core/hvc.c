@@ -120,8 +120,14 @@ static enum exit_action call_vm(struct vcpu *vcpu, uint64_t call)
 		return answer(vcpu, vm_reset(vm));
 	case AETHER_HVC_VM_DESTROY:
 		return answer(vcpu, vm_destroy(vm));
+	case AETHER_HVC_VM_PAUSE:
+		return answer(vcpu, vm_pause(vm));
+	case AETHER_HVC_VM_RESUME:
+		return answer(vcpu, vm_resume(vm));
+	case AETHER_HVC_VM_RESERVE:
+		return answer(vcpu, vm_reserve(vm, vcpu->x[2], vcpu->x[3], vcpu->x[4]));
 	default: /* AETHER_HVC_VM_STOP */
-		if (atomic_load(&vm->state) != AETHER_VM_RUNNING) {
+		if (atomic_load(&vm->state) != AETHER_VM_RUNNING && atomic_load(&vm->state) != AETHER_VM_PAUSED) {
 			return answer(vcpu, HV_ESTATE);
 		}
 		vm_stop(vm, AETHER_STOP_SERVICE, 0);
@@ -261,6 +267,9 @@ enum exit_action hvc_call(struct vcpu *vcpu)
 	case AETHER_HVC_VM_DESTROY:
 	case AETHER_HVC_VM_STOP:
 	case AETHER_HVC_VM_INFO:
+	case AETHER_HVC_VM_PAUSE:
+	case AETHER_HVC_VM_RESUME:
+	case AETHER_HVC_VM_RESERVE:
 		return call_vm(vcpu, vcpu->x[0]);
 	case AETHER_HVC_EVENT_WAIT:
 		return call_event_wait(vcpu);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/sched_share.h"
+#include "core/sched_time.h"
 #include "core/trace.h"
 #include "core/vm.h"
 
@@ -18,18 +20,18 @@ struct __attribute__((aligned(1024))) percpu {
 	_Atomic bool is_online;
 	uint64_t deadline; /* ticks: what the scheduler set the timer to */
 	uint64_t backstop; /* ticks: sched_backstop(), 0: none */
-	uint64_t slice_end; /* ticks; 0: nobody waits for the CPU */
-	bool must_reschedule;
+	bool must_reschedule; /* requests are to be served, or must_choose */
+	bool must_choose; /* who is ready has changed, or a time has come */
 	uint64_t stack_base, stack_top;
 
 	struct vcpu *current; /* loaded, or NULL when idle */
 	uint32_t slot_count;
-	uint32_t next_slot; /* round robin */
 	struct vcpu *slots[PERCPU_SLOTS];
 	_Atomic uint64_t pending; /* slots with requests */
 
 	uint64_t interrupts; /* physical ones taken */
-	uint64_t idle_ticks;
+	struct sched_turns turns;
+	struct sched_time time;
 	uint64_t polled_at; /* ticks: when it last looked for interrupts in the middle of long work */
 	uint64_t longest_ticks; /* longest stretch in the core without taking an interrupt */
 	uint64_t stretch_start;

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Round robin over a CPU's vCPUs. Everything here is the CPU's own; what other CPUs ask for comes as bits in
- * percpu.pending, which are served before each choice.
+ * Who runs on a CPU, and when it looks again. Everything here is the CPU's own; what other CPUs ask for comes as bits
+ * in percpu.pending, which are served before each choice. A choice is made only when must_choose says that something
+ * has changed, so an interrupt that changes nothing costs nothing here.
+ *
+ * Order: the service while it may (core/sched_service.c), then the guests (core/sched_share.c), then the service again
+ * if no guest could run.
  *
  * Invariants: (1) percpu.current is the vCPU whose registers are in the hardware, or NULL. (2) At most one vCPU of
- * a CPU is RUNNING, and it is the current one. (3) WFI is trapped exactly while another vCPU is RUNNABLE.
+ * a CPU is RUNNING, and it is the current one. (3) WFI is trapped exactly while another vCPU is ready. (4) The
+ * service holds taken time open exactly while it has the CPU and a guest could run.
  */
 #include "core/sched.h"
 
 #include "core/check.h"
 #include "core/hal.h"
+#include "core/sched_service.h"
 #include "core/supervise.h"
 #include "core/trap.h"
 
@@ -23,6 +29,9 @@ void sched_add(struct vcpu *vcpu)
 	for (unsigned i = 0; i < PERCPU_SLOTS; i++) {
 		if (cpu->slots[i] == NULL) {
 			vcpu->slot = i;
+			if (vcpu->is_service) {
+				sched_service_init();
+			}
 			cpu->slots[i] = vcpu;
 			if (i >= cpu->slot_count) {
 				cpu->slot_count = i + 1;
@@ -40,35 +49,101 @@ void sched_remove(struct vcpu *vcpu)
 	percpu[vcpu->cpu].slots[vcpu->slot] = NULL;
 }
 
+void sched_look_again(struct percpu *cpu)
+{
+	cpu->must_choose = true;
+	cpu->must_reschedule = true;
+}
+
 void sched_wake(struct vcpu *vcpu)
 {
-	if (vcpu->state == VCPU_BLOCKED || vcpu->state == VCPU_OFF) {
-		vcpu->state = VCPU_RUNNABLE;
-		vcpu->is_event_waiter = false;
-		percpu[vcpu->cpu].must_reschedule = true;
+	struct percpu *cpu = &percpu[vcpu->cpu];
+	if (vcpu->state == VCPU_OFF) {
+		vcpu->share.pass = cpu->turns.floor; /* it has earned nothing */
+	} else if (vcpu->state != VCPU_BLOCKED) {
+		return;
 	}
+	vcpu->state = VCPU_RUNNABLE;
+	vcpu->is_event_waiter = false;
+	vcpu->share.is_woken = true;
+	sched_look_again(cpu);
 }
 
 void sched_block(struct vcpu *vcpu)
 {
 	vcpu->state = VCPU_BLOCKED;
-	percpu[vcpu->cpu].must_reschedule = true;
+	sched_look_again(&percpu[vcpu->cpu]);
+}
+
+void sched_give_way(struct vcpu *vcpu)
+{
+	struct percpu *cpu = &percpu[vcpu->cpu];
+	vcpu->state = VCPU_RUNNABLE;
+	cpu->turns.yielder = vcpu;
+	sched_look_again(cpu);
+}
+
+/* Out of the hardware, if it is there. */
+static void take_off(struct percpu *cpu, struct vcpu *vcpu)
+{
+	if (vcpu == NULL || cpu->current != vcpu) {
+		return;
+	}
+	vcpu_unload(vcpu);
+	cpu->current = NULL;
+	sched_time_pass(&cpu->time, SCHED_CORE, hal_fast_ticks());
+}
+
+static void put_on(struct percpu *cpu, struct vcpu *vcpu)
+{
+	sched_time_pass(&cpu->time, vcpu->is_service ? SCHED_SERVICE : SCHED_GUEST, hal_fast_ticks());
+	vcpu_load(vcpu);
+	cpu->current = vcpu;
 }
 
 void sched_turn_off(struct vcpu *vcpu)
 {
 	struct percpu *cpu = &percpu[vcpu->cpu];
-	if (cpu->current == vcpu) {
-		vcpu_unload(vcpu);
-		cpu->current = NULL;
-	}
+	take_off(cpu, vcpu);
 	vcpu->state = VCPU_OFF;
-	cpu->must_reschedule = true;
+	vcpu->share.is_paused = false;
+	if (cpu->turns.turn == vcpu) {
+		cpu->turns.turn = NULL;
+	}
+	if (cpu->turns.yielder == vcpu) {
+		cpu->turns.yielder = NULL;
+	}
+	sched_look_again(cpu);
 }
 
-static bool has_service(const struct percpu *cpu)
+void sched_pause(struct vcpu *vcpu, bool is_paused)
 {
-	return cpu->index == 0 && vms[VM_SERVICE].vcpus[0] != NULL; /* other CPUs are up before it is made */
+	struct percpu *cpu = &percpu[vcpu->cpu];
+	take_off(cpu, vcpu);
+	if (vcpu->state == VCPU_RUNNING) {
+		vcpu->state = VCPU_RUNNABLE;
+	}
+	vcpu->share.is_paused = is_paused;
+	vcpu->share.is_woken = true;
+	sched_look_again(cpu);
+}
+
+/* The service's own CPU. */
+static bool is_services(const struct percpu *cpu)
+{
+	const struct vcpu *service = vms[VM_SERVICE].vcpus[0];
+	return service != NULL && &percpu[service->cpu] == cpu;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Its timer may wake it. */
+static bool is_sleeper(const struct vcpu *vcpu)
+{
+	return vcpu != NULL && vcpu->state == VCPU_BLOCKED && !vcpu->share.is_paused;
 }
 
 static void wake_expired(struct percpu *cpu)
@@ -76,7 +151,7 @@ static void wake_expired(struct percpu *cpu)
 	const uint64_t now = hal_ticks();
 	for (unsigned i = 0; i < cpu->slot_count; i++) {
 		struct vcpu *vcpu = cpu->slots[i];
-		if (vcpu != NULL && vcpu->state == VCPU_BLOCKED && vcpu->wake_deadline <= now) {
+		if (is_sleeper(vcpu) && vcpu->wake_deadline <= now) {
 			/* Its timer fires as soon as it is loaded. */
 			sched_wake(vcpu);
 		}
@@ -96,12 +171,12 @@ static void poll_clocks(struct percpu *cpu)
 
 static uint64_t clock_deadline(const struct vcpu *vcpu)
 {
-	return vcpu->index == 0 ? vrtc_alarm(&vcpu->vm->rtc) : NEVER;
+	return vcpu != NULL && vcpu->index == 0 ? vrtc_alarm(&vcpu->vm->rtc) : NEVER;
 }
 
 static void program(const struct percpu *cpu)
 {
-	hal_timer_set(cpu->backstop != 0 && cpu->backstop < cpu->deadline ? cpu->backstop : cpu->deadline);
+	hal_timer_set(cpu->backstop != 0 ? earlier(cpu->backstop, cpu->deadline) : cpu->deadline);
 }
 
 void sched_backstop(struct percpu *cpu)
@@ -128,13 +203,10 @@ void sched_timer(struct percpu *cpu)
 	program(cpu);
 	poll_clocks(cpu);
 	wake_expired(cpu);
-	if (has_service(cpu)) {
+	if (is_services(cpu)) {
 		supervise_check(hal_ticks());
 	}
-	if (cpu->current != NULL && cpu->current->state == VCPU_RUNNING) {
-		cpu->current->state = VCPU_RUNNABLE;
-	}
-	cpu->must_reschedule = true;
+	sched_look_again(cpu);
 }
 
 static void serve_requests(struct percpu *cpu)
@@ -150,83 +222,148 @@ static void serve_requests(struct percpu *cpu)
 	}
 }
 
-/* A new instance of the service is made before anything else, in bursts that supervise_step() bounds. */
-static struct vcpu *pick(struct percpu *cpu)
+/* What a choice knows. */
+struct choice {
+	uint64_t now;
+	struct vcpu *service; /* of this CPU, and ready; or NULL */
+	unsigned ready_guests;
+};
+
+static struct vcpu *pick(struct percpu *cpu, const struct choice *choice)
 {
-	struct vcpu *service = has_service(cpu) ? vms[VM_SERVICE].vcpus[0] : NULL;
-	if (service != NULL && supervise_is_reloading() && service->state == VCPU_RUNNABLE) {
-		return service;
+	const bool has_guests = choice->ready_guests != 0;
+	if (choice->service != NULL && !(has_guests && cpu->turns.yielder == choice->service) &&
+	    sched_service_may_run(choice->now, has_guests)) {
+		cpu->turns.yielder = NULL;
+		return choice->service;
 	}
-	for (unsigned i = 0; i < cpu->slot_count; i++) {
-		const unsigned slot = (cpu->next_slot + i) % cpu->slot_count;
-		struct vcpu *vcpu = cpu->slots[slot];
-		if (vcpu != NULL && vcpu->state == VCPU_RUNNABLE) {
-			cpu->next_slot = slot + 1;
-			return vcpu;
-		}
-	}
-	return NULL;
+	return sched_share_pick(cpu);
 }
 
-/* When the CPU must look again: a sleeper's timer, or the end of the slice if somebody else waits for it. */
-static void set_timer(struct percpu *cpu, const struct vcpu *chosen)
+static struct choice look(struct percpu *cpu, uint64_t now)
 {
-	uint64_t deadline = NEVER;
-	bool is_contended = false;
+	struct vcpu *service = is_services(cpu) ? vms[VM_SERVICE].vcpus[0] : NULL;
+	struct choice choice = {.now = now};
+	if (cpu->current != NULL && cpu->current->state == VCPU_RUNNING) {
+		cpu->current->state = VCPU_RUNNABLE;
+	}
+	choice.service = service != NULL && sched_is_ready(service) ? service : NULL;
+	choice.ready_guests = sched_share_settle(cpu, now);
+	return choice;
+}
+
+/* When the CPU must look again: a sleeper's timer, the end of a turn or a budget if somebody else waits for it. */
+static void set_timer(struct percpu *cpu, const struct vcpu *chosen, const struct choice *choice)
+{
+	uint64_t deadline = sched_share_deadline(cpu, chosen, choice->now);
 	for (unsigned i = 0; i < cpu->slot_count; i++) {
 		const struct vcpu *vcpu = cpu->slots[i];
-		if (vcpu != NULL && clock_deadline(vcpu) < deadline) {
-			deadline = clock_deadline(vcpu);
-		}
-		if (vcpu == NULL || vcpu == chosen) {
-			continue;
-		}
-		if (vcpu->state == VCPU_RUNNABLE) {
-			is_contended = true;
-		} else if (vcpu->state == VCPU_BLOCKED && vcpu->wake_deadline < deadline) {
-			deadline = vcpu->wake_deadline;
+		deadline = earlier(deadline, clock_deadline(vcpu));
+		if (is_sleeper(vcpu)) {
+			deadline = earlier(deadline, vcpu->wake_deadline);
 		}
 	}
-	if (!is_contended) {
-		cpu->slice_end = 0;
-	} else if (cpu->slice_end == 0) {
-		cpu->slice_end = hal_ticks() + hal_ticks_per_second() / SCHED_SLICE_HZ;
-	}
-	if (is_contended && cpu->slice_end < deadline) {
-		deadline = cpu->slice_end;
-	}
-	if (has_service(cpu)) {
-		const uint64_t check = supervise_deadline();
-		deadline = check < deadline ? check : deadline;
+	if (is_services(cpu)) {
+		if (choice->service != NULL && choice->ready_guests != 0) {
+			deadline = earlier(deadline, sched_service_deadline());
+		}
+		deadline = earlier(deadline, supervise_deadline());
 	}
 	cpu->deadline = deadline;
 	program(cpu);
 	if (chosen != NULL) {
-		hal_vcpu_trap_wfi(is_contended);
+		hal_vcpu_trap_wfi(choice->ready_guests + (choice->service != NULL) > 1);
 	}
 }
 
-static void unload_current(struct percpu *cpu)
+static void idle(struct percpu *cpu, const struct choice *choice)
 {
-	if (cpu->current != NULL) {
-		vcpu_unload(cpu->current);
-		cpu->current = NULL;
-	}
-}
-
-static void idle(struct percpu *cpu)
-{
-	unload_current(cpu);
+	take_off(cpu, cpu->current);
 	wake_expired(cpu);
-	set_timer(cpu, NULL);
+	set_timer(cpu, NULL, choice);
 	/* Leaving a vCPU may have asked something of this CPU; other CPUs' requests come with a kick. */
 	if (!cpu->must_reschedule &&
 	    atomic_load_explicit(&cpu->pending, memory_order_relaxed) == 0) {
-		const uint64_t start = hal_ticks();
+		sched_time_pass(&cpu->time, SCHED_IDLE, hal_ticks());
 		hal_wait_for_interrupt();
-		cpu->idle_ticks += hal_ticks() - start;
+		sched_time_pass(&cpu->time, SCHED_CORE, hal_ticks());
 	}
 	(void)trap_take_interrupts(cpu);
+}
+
+/* One part of making a new instance of the service: as long as the service may, and the guests do not see it run. */
+static bool is_service_whole(struct percpu *cpu, struct vcpu *service, const struct choice *choice)
+{
+	if (!supervise_is_reloading()) {
+		return true;
+	}
+	take_off(cpu, cpu->current);
+	set_timer(cpu, NULL, choice);
+	if (supervise_step(service)) {
+		return true;
+	}
+	if (hal_is_interrupt_pending()) {
+		(void)trap_take_interrupts(cpu);
+	}
+	return false;
+}
+
+static void switch_to(struct percpu *cpu, struct vcpu *next)
+{
+	trace_write(&cpu->trace, TRACE_SWITCH, hal_fast_ticks(), next->who,
+		    cpu->current != NULL ? cpu->current->who : UINT64_MAX, next->who);
+	take_off(cpu, cpu->current);
+	put_on(cpu, next);
+}
+
+/* A guest has the CPU again: what it and the others waited for is over. */
+static void give_back(struct percpu *cpu)
+{
+	const uint64_t since = sched_service_taken_since();
+	if (since == NEVER) {
+		return;
+	}
+	const uint64_t now = hal_fast_ticks();
+	for (unsigned i = 0; i < cpu->slot_count; i++) {
+		struct vcpu *vcpu = cpu->slots[i];
+		if (vcpu != NULL && !vcpu->is_service && sched_is_ready(vcpu)) {
+			vcpu->share.stolen_ticks += now - (vcpu->share.ready_at > since ? vcpu->share.ready_at : since);
+		}
+	}
+	sched_service_give_back(now);
+}
+
+/* One choice carried out, or NULL: look again. */
+static struct vcpu *choose(struct percpu *cpu, uint64_t now)
+{
+	const struct choice choice = look(cpu, now);
+	struct vcpu *next = pick(cpu, &choice);
+	const bool is_taken = next != NULL && next->is_service && choice.ready_guests != 0;
+	if (is_taken) {
+		sched_service_take(now);
+	} else if (choice.ready_guests == 0 && is_services(cpu)) {
+		sched_service_give_back(now);
+	}
+	if (next == NULL) {
+		idle(cpu, &choice);
+		return NULL;
+	}
+	if (next->is_service && !is_service_whole(cpu, next, &choice)) {
+		return NULL;
+	}
+	if (next != cpu->current) {
+		switch_to(cpu, next);
+	}
+	next->state = VCPU_RUNNING;
+	if (cpu->must_reschedule) {
+		return NULL; /* taking the last one off gave somebody else on this CPU an interrupt */
+	}
+	if (!is_taken && is_services(cpu)) {
+		give_back(cpu);
+	}
+	set_timer(cpu, next, &choice);
+	cpu->must_choose = false;
+	return next;
 }
 
 struct vcpu *sched_next(struct percpu *cpu)
@@ -239,39 +376,14 @@ struct vcpu *sched_next(struct percpu *cpu)
 			cpu->must_reschedule = false;
 			serve_requests(cpu);
 		} while (cpu->must_reschedule);
-		if (cpu->current != NULL && cpu->current->state == VCPU_RUNNING) {
-			cpu->current->state = VCPU_RUNNABLE;
-			cpu->next_slot = cpu->current->slot; /* nobody asked it to give way */
+		if (!cpu->must_choose && cpu->current != NULL) {
+			return cpu->current;
 		}
-		struct vcpu *next = pick(cpu);
-		if (next == NULL) {
-			idle(cpu);
-			continue;
+		struct vcpu *next = choose(cpu, start);
+		if (next != NULL) {
+			const uint64_t spent = hal_fast_ticks() - start;
+			cpu->longest_ticks = spent > cpu->longest_ticks ? spent : cpu->longest_ticks;
+			return next;
 		}
-		if (next->is_service && supervise_is_reloading()) {
-			unload_current(cpu);
-			if (!supervise_step(next)) {
-				if (hal_is_interrupt_pending()) {
-					(void)trap_take_interrupts(cpu);
-				}
-				continue;
-			}
-		}
-		if (next != cpu->current) {
-			trace_write(&cpu->trace, TRACE_SWITCH, hal_fast_ticks(), next->who,
-				    cpu->current != NULL ? cpu->current->who : UINT64_MAX, next->who);
-			unload_current(cpu);
-			vcpu_load(next);
-			cpu->current = next;
-			cpu->slice_end = 0;
-		}
-		next->state = VCPU_RUNNING;
-		if (cpu->must_reschedule) {
-			continue; /* taking the last one off gave somebody else on this CPU an interrupt */
-		}
-		set_timer(cpu, next);
-		const uint64_t spent = hal_fast_ticks() - start;
-		cpu->longest_ticks = spent > cpu->longest_ticks ? spent : cpu->longest_ticks;
-		return next;
 	}
 }

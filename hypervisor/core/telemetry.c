@@ -24,12 +24,6 @@ static_assert(AETHER_VM_MAX == VM_SERVICE, "the last of vms[] is the service");
 static pa_t page_pa;
 static struct aether_telemetry *page;
 
-/* Where the scheduler measures none of that. */
-__attribute__((weak)) void sched_fill_telemetry(struct aether_telemetry *telemetry)
-{
-	(void)telemetry;
-}
-
 void telemetry_init(void)
 {
 	page = NULL;

@@ -225,8 +225,7 @@ static outcome_t trap_wfx(struct vcpu *vcpu, uint64_t esr)
 	vcpu->pc += 4;
 	if (ESR_WFX_IS_WFE(esr) || ESR_WFX_HAS_TIMEOUT(esr)) {
 		/* It waits for a lock, an event or a time: let somebody else have the CPU meanwhile. */
-		hal_this_cpu()->must_reschedule = true;
-		vcpu->state = VCPU_RUNNABLE;
+		sched_give_way(vcpu);
 		return OUTCOME(EXIT_RESUME, WFX);
 	}
 	return OUTCOME(EXIT_BLOCK, WFX);

@@ -27,6 +27,7 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index, unsigned cpu)
 	vcpu->arch = hal_vcpu_storage(vm->id, index);
 	vcpu->host_sp = percpu[cpu].stack_top;
 	vcpu->wake_deadline = UINT64_MAX;
+	vcpu->share = (struct sched_share){.weight = SCHED_WEIGHT_DEFAULT};
 	atomic_store_explicit(&vcpu->loaded_at, VCPU_NOT_LOADED, memory_order_relaxed);
 	vcpu->is_event_waiter = false;
 	vcpu->wait_until = 0;
@@ -153,8 +154,14 @@ void vcpu_serve_requests(struct vcpu *vcpu)
 		stop(vcpu);
 		return;
 	}
+	if (requests & (VCPU_REQUEST_PAUSE | VCPU_REQUEST_RESUME | VCPU_REQUEST_RESERVE)) {
+		vm_vcpu_serve(vcpu, requests);
+	}
 	if (requests & VCPU_REQUEST_ENTER) {
 		enter(vcpu);
+	}
+	if (requests & VCPU_REQUEST_SYNC) {
+		sched_look_again(&percpu[vcpu->cpu]); /* its clock's alarm may have been set */
 	}
 	if (requests & (VCPU_REQUEST_INTERRUPT | VCPU_REQUEST_SYNC)) {
 		if (percpu[vcpu->cpu].current == vcpu) {

@@ -20,6 +20,7 @@
 #include "abi/bootinfo.h"
 #include "abi/diag.h"
 #include "core/exit_action.h"
+#include "core/sched_share.h"
 
 struct vm;
 struct arch_vcpu;
@@ -34,6 +35,9 @@ enum vcpu_state { VCPU_OFF, VCPU_RUNNABLE, VCPU_RUNNING, VCPU_BLOCKED };
 #define VCPU_REQUEST_STOP 4u /* its VM is stopping */
 #define VCPU_REQUEST_SYNC 8u /* bring the interrupt model up to date */
 #define VCPU_REQUEST_WAKE 16u /* the service: an event has come */
+#define VCPU_REQUEST_PAUSE 32u /* off its CPU until RESUME */
+#define VCPU_REQUEST_RESUME 64u
+#define VCPU_REQUEST_RESERVE 128u /* its VM's reservation has changed */
 
 struct vcpu {
 	/* What entry code saves and restores: offsets in arch/offsets.h. */
@@ -61,6 +65,7 @@ struct vcpu {
 	bool is_flush_due;
 	uint64_t flush_cursor;
 
+	struct sched_share share;
 	_Atomic uint64_t loaded_at; /* ticks, while loaded; else VCPU_NOT_LOADED */
 	_Atomic uint64_t loaded_ticks; /* time on its CPU until it last left it, exits included */
 	struct {

@@ -6,8 +6,8 @@
  * so it can stop for an interrupt and go on, for the instance of the service that began it or for a later one.
  *
  * Invariants: (1) RAM that the service has mapped is LOADING, RAM that the guest has is VM. (2) No
- * vCPU is loaded on any CPU in a state other than RUNNING or STOPPING. (3) extents[] never change between create
- * and destroy.
+ * vCPU is loaded on any CPU in a state other than RUNNING, STOPPING or a PAUSED that is not complete. (3) extents[]
+ * never change between create and destroy.
  */
 #include "core/vm.h"
 
@@ -143,6 +143,7 @@ enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, u
 	vm->flags = (uint32_t)flags;
 	vm->tag = tag;
 	vm->told_guest_ticks = 0;
+	atomic_store(&vm->reservation, 0);
 	vm->scrub_ticks = 0;
 	vm->create_error = HV_OK;
 	if (!is_store) {
@@ -268,7 +269,10 @@ void vm_stop(struct vm *vm, enum aether_stop_reason reason, uint64_t detail)
 	uint32_t expected = AETHER_VM_RUNNING;
 	/* One of several CPUs that want it down at once wins, and its reason stands. */
 	if (!atomic_compare_exchange_strong(&vm->state, &expected, AETHER_VM_STOPPING)) {
-		return;
+		expected = AETHER_VM_PAUSED;
+		if (!atomic_compare_exchange_strong(&vm->state, &expected, AETHER_VM_STOPPING)) {
+			return;
+		}
 	}
 	trace_note(&hal_this_cpu()->trace, TRACE_VM, vm->id << 8, vm->id, AETHER_VM_STOPPING);
 	psci_stop(&vm->psci);

@@ -15,7 +15,7 @@
  * CREATING, STARTING, RESETTING and DESTROYING are long: vm_*() does a bounded part and returns HV_AGAIN until done,
  * with a cursor in the VM, so that who began it need not be who ends it: a service that dies in the middle leaves
  * what the next one finishes with the same call (CREATING: destroys). STOPPING ends when every vCPU's CPU has taken it
- * off. All calls come from the service's hypercalls, which run on one CPU, but for vm_stop(), which any exit may make.
+ * off. RUNNING <-> PAUSED by vm_pause() and vm_resume(), and PAUSED -> STOPPING as from RUNNING. All calls come from the service's hypercalls, which run on one CPU, but for vm_stop(), which any exit may make.
  * The service itself is a VM that is RUNNING from boot.
  */
 #include <assert.h>
@@ -52,6 +52,9 @@ struct vm {
 	_Atomic uint32_t stop_reason;
 	_Atomic uint64_t stop_detail;
 	_Atomic uint32_t stop_pending; /* vCPUs that are not off their CPU yet */
+	_Atomic uint32_t pause_pending; /* PAUSED: the same */
+	bool is_pausing; /* by the call in hand */
+	_Atomic uint64_t reservation; /* core/vm_reserve.c's; 0: none, and the default weight */
 	_Atomic bool is_event_due;
 	uint32_t flags; /* AETHER_VM_* */
 	uint64_t tag; /* the service's own */
@@ -117,6 +120,16 @@ enum hv_err vm_destroy(struct vm *vm) MUST_CHECK;
 void vm_stop(struct vm *vm, enum aether_stop_reason reason, uint64_t detail);
 /* One vCPU is off its CPU on the way to STOPPED. */
 void vm_vcpu_stopped(struct vm *vm);
+/* No vCPU of a RUNNING VM runs until it is resumed; its interrupts stay pending, and its counter goes on. HV_AGAIN
+ * until each is off its CPU. A VM that stops meanwhile: HV_ESTATE. */
+enum hv_err vm_pause(struct vm *vm) MUST_CHECK;
+enum hv_err vm_resume(struct vm *vm) MUST_CHECK;
+/* Microseconds; budget 0: none. HV_EINVAL, HV_ESTATE, HV_EBUSY (it would be too much for a CPU; nothing changed). */
+enum hv_err vm_reserve(struct vm *vm, uint64_t budget, uint64_t period, uint64_t weight) MUST_CHECK;
+/* On the vCPU's CPU: VCPU_REQUEST_PAUSE, _RESUME and _RESERVE. */
+void vm_vcpu_serve(struct vcpu *vcpu, uint32_t requests);
+/* On the vCPU's CPU: it has what vm_reserve() said. */
+void vm_apply_reservation(struct vcpu *vcpu);
 /* Cleans and invalidates the guest's whole RAM by VA: what set/way operations stand for. HV_AGAIN until done; the
  * cursor is the caller's. */
 enum hv_err vm_flush_ram(struct vm *vm, uint64_t *cursor) MUST_CHECK;

@@ -24,8 +24,8 @@ $(call host_test,test_vrtc,tests/unit/test_vrtc.c hypervisor/core/vrtc.c $(fake)
 
 # The core as a whole on the fake machine (small_node.h).
 core_c := $(addprefix hypervisor/core/,console.c console_ring.c crash.c hvc.c keep.c nic.c pgtable.c psci.c reload.c \
-	sched.c smccc.c supervise.c sysreg.c telemetry.c trap.c vcpu.c vgic.c vgic_lr.c vgic_mmio.c vgic_mmio_v2.c \
-	vgic_mmio_v3.c vgic_overflow.c vm.c vm_memory.c vm_service.c vrtc.c vuart.c) $(pages_c) \
+	sched.c sched_service.c sched_share.c sched_time.c smccc.c supervise.c sysreg.c telemetry.c trap.c vcpu.c vgic.c vgic_lr.c vgic_mmio.c vgic_mmio_v2.c \
+	vgic_mmio_v3.c vgic_overflow.c vm.c vm_memory.c vm_pause.c vm_reserve.c vm_service.c vrtc.c vuart.c) $(pages_c) \
 	$(addprefix hypervisor/lib/,crc32.c fmt.c kdf.c) \
 	$(mbedtls_sha256)
 small_node := tests/unit/small_node.c $(core_c) $(fake)
@@ -36,6 +36,8 @@ $(call host_test,test_trap,tests/unit/test_trap.c $(small_node))
 $(call host_test,test_crash,tests/unit/test_crash.c $(small_node))
 $(call host_test,test_containment,tests/unit/test_containment.c tests/model/random.c $(small_node))
 $(call host_test,test_sched,tests/unit/test_sched.c $(small_node))
+$(call host_test,test_reserve,tests/unit/test_reserve.c $(small_node))
+$(call host_test,model_sched,tests/model/model_sched.c tests/model/random.c $(small_node))
 $(call host_test,test_supervise,tests/unit/test_supervise.c $(small_node))
 $(call host_sim_test,test_chaos,tests/unit/test_chaos.c $(small_node) $(addprefix hypervisor/,core/chaos.c core/update.c lib/sha256.c))
 

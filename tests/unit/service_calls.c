@@ -10,6 +10,7 @@
 
 #include "core/esr.h"
 #include "core/hvc.h"
+#include "core/sched.h"
 #include "hal_fake.h"
 
 struct vcpu *service;
@@ -26,7 +27,8 @@ void service_bring(void)
 		vcpu_request(service, VCPU_REQUEST_WAKE);
 	}
 	while (node_schedule(0) != service) {
-		percpu[0].current->state = VCPU_RUNNABLE;
+		sched_give_way(percpu[0].current);
+		fake_advance(FAKE_TICKS_PER_SECOND / 1000); /* until the service has budget again */
 	}
 }
 

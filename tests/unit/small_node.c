@@ -236,7 +236,8 @@ void node_rest(void)
 	fake_set_unload_deadline(FAKE_NEVER); /* it has no timer to wake it */
 	do { /* events that are due come first */
 		while (node_schedule(0) != service) {
-			percpu[0].current->state = VCPU_RUNNABLE; /* gives way */
+			sched_give_way(percpu[0].current);
+			fake_advance(FAKE_TICKS_PER_SECOND / 1000); /* until the service has budget again */
 		}
 		service->x[0] = AETHER_HVC_EVENT_WAIT;
 		service->x[1] = UINT64_MAX;
@@ -385,7 +386,8 @@ static bool is_mapped(const struct pgtable *table, uint64_t ipa, pa_t pa)
 static void check_ram(const struct vm *vm)
 {
 	const enum aether_vm_state state = node_state(vm);
-	const bool is_guests = state == AETHER_VM_RUNNING || state == AETHER_VM_STOPPING;
+	const bool is_guests = state == AETHER_VM_RUNNING || state == AETHER_VM_STOPPING ||
+			       state == AETHER_VM_PAUSED;
 	uint64_t offset = 0;
 	for (unsigned i = 0; i < vm->extent_count; i++) {
 		for (uint64_t at = 0; at < vm->extents[i].bytes; at += BLOCK_2M_BYTES) {
@@ -421,7 +423,10 @@ static void check_guest(const struct vm *vm)
 		const struct vcpu *vcpu = vm->vcpus[i];
 		assert_ptr_equal(percpu[vcpu->cpu].slots[vcpu->slot], vcpu);
 		assert_ptr_equal(vcpu->vm, vm);
-		if (state != AETHER_VM_RUNNING && state != AETHER_VM_STOPPING) {
+		if (vcpu->share.is_paused) {
+			assert_ptr_not_equal(percpu[vcpu->cpu].current, vcpu);
+		}
+		if (state != AETHER_VM_RUNNING && state != AETHER_VM_STOPPING && state != AETHER_VM_PAUSED) {
 			assert_int_equal(vcpu->state, VCPU_OFF);
 			assert_ptr_not_equal(percpu[vcpu->cpu].current, vcpu);
 		}

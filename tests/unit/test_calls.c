@@ -16,6 +16,7 @@
 #include "core/console.h"
 #include "core/esr.h"
 #include "core/hal.h"
+#include "core/sched.h"
 #include "core/keep.h"
 #include "hal_fake.h"
 #include "lib/bits.h"
@@ -279,13 +280,13 @@ static void time_of_a_guest_that_runs_counts(void **state)
 	for (unsigned i = 0; i < 20; i++) { /* on and off, and exits: never back */
 		vm->vcpus[0]->x[0] = 0;
 		(void)node_trap(vm->vcpus[0], HVC, 0);
-		vm->vcpus[0]->state = VCPU_BLOCKED;
+		sched_block(vm->vcpus[0]);
 		(void)node_schedule(1);
 		(void)measure();
 		assert_true(page->vms[1].guest_ticks >= last);
 		last = page->vms[1].guest_ticks;
 		vcpu_request(vm->vcpus[0], VCPU_REQUEST_WAKE);
-		vm->vcpus[0]->state = VCPU_RUNNABLE;
+		sched_wake(vm->vcpus[0]);
 		(void)node_schedule(1);
 		fake_set_cpu(0);
 		(void)measure();

@@ -270,13 +270,24 @@ static uint64_t absurd(void)
 	}
 }
 
+/* A guest that runs, if there is one. */
+static uint64_t running_guest(void)
+{
+	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
+		if (node_state(&vms[i]) == AETHER_VM_RUNNING) {
+			return i;
+		}
+	}
+	return absurd();
+}
+
 static void absurd_call(void)
 {
 	uint64_t function = AETHER_HVC(random_below(AETHER_HVC_COUNT + 1));
 	const uint64_t x1 = random_below(2) == 0 ? random_below(VM_COUNT) : absurd();
 	const bool is_sane = random_below(2) == 0;
 	if (function == AETHER_HVC_NODE_OFF || function == AETHER_HVC_FAIL) {
-		function = random_u64();
+		function = random_below(2) == 0 ? random_u64() : AETHER_HVC_VM_PAUSE; /* often enough to be seen */
 	} else if (function == AETHER_HVC_VM_CREATE && is_sane) {
 		const uint64_t flags = random_below(4);
 		(void)service_call_to_the_end(function, 2 * MIB * (1 + random_below(6)),
@@ -288,6 +299,15 @@ static void absurd_call(void)
 		return;
 	}
 	service_bring();
+	if (function == AETHER_HVC_VM_PAUSE && is_sane) {
+		(void)service_call_to_the_end(function, running_guest(), absurd(), absurd());
+		return;
+	}
+	if (function == AETHER_HVC_VM_RESERVE && is_sane) {
+		service->x[4] = 1 + random_below(10000);
+		(void)service_call_to_the_end(function, x1, random_below(2000), random_below(1000000));
+		return;
+	}
 	for (unsigned i = 4; i < 31; i++) {
 		service->x[i] = absurd();
 	}
@@ -301,7 +321,7 @@ static void absurd_call(void)
 static void guest_ends(void)
 {
 	struct vm *vm = &vms[random_below(AETHER_VM_MAX)];
-	if (node_state(vm) == AETHER_VM_RUNNING) {
+	if (node_state(vm) == AETHER_VM_RUNNING || node_state(vm) == AETHER_VM_PAUSED) {
 		vm_stop(vm, AETHER_STOP_POWER_OFF, 0);
 	}
 }
@@ -310,9 +330,9 @@ static void a_hostile_service_breaks_nothing(void **state)
 {
 	(void)state;
 	const struct node_account before = node_account();
-	const uint64_t steps = random_init("test_hvc", 3000);
+	const uint64_t steps = random_init("test_hvc", 4000);
 	unsigned stores = 0;
-	unsigned seen[AETHER_VM_RESETTING + 1] = {0};
+	unsigned seen[AETHER_VM_PAUSED + 1] = {0};
 	bool is_watched[VM_COUNT] = {false};
 	fake_interrupt_every(2);
 	for (uint64_t step = 0; step < steps; step++) {
@@ -334,13 +354,13 @@ static void a_hostile_service_breaks_nothing(void **state)
 		}
 	}
 	assert_true(seen[AETHER_VM_NONE] && seen[AETHER_VM_LOADING] && seen[AETHER_VM_RUNNING] &&
-		    seen[AETHER_VM_STOPPED]);
+		    seen[AETHER_VM_STOPPED] && seen[AETHER_VM_PAUSED]);
 	assert_true(stores > 10);
 	for (unsigned i = 0; i < VM_COUNT; i++) {
 		if (i == VM_SERVICE) {
 			continue;
 		}
-		if (node_state(&vms[i]) == AETHER_VM_RUNNING) {
+		if (node_state(&vms[i]) == AETHER_VM_RUNNING || node_state(&vms[i]) == AETHER_VM_PAUSED) {
 			vm_stop(&vms[i], AETHER_STOP_SERVICE, 0);
 		}
 		node_settle();

@@ -11,6 +11,7 @@
 #include "abi/hvc.h"
 #include "core/esr.h"
 #include "core/nic.h"
+#include "core/sched.h"
 #include "core/trap.h"
 #include "hal_fake.h"
 #include "lib/bits.h"
@@ -167,7 +168,7 @@ static void a_flood_is_one_interrupt_a_wake(void **state)
 	assert_int_equal(fake_nic.acknowledged, 1);
 	assert_int_equal(service->state == VCPU_BLOCKED, 0);
 	while (percpu[0].current != service) {
-		percpu[0].current->state = VCPU_RUNNABLE;
+		sched_give_way(percpu[0].current);
 		(void)node_schedule(0);
 	}
 	service->pc = PC;
@@ -188,7 +189,7 @@ static void a_deadline_ends_the_wait(void **state)
 	assert_int_equal(service->x[1], 0);
 	(void)node_enter(16 * MIB, 1);
 	while (percpu[0].current != service) {
-		percpu[0].current->state = VCPU_RUNNABLE;
+		sched_give_way(percpu[0].current);
 		(void)node_schedule(0);
 	}
 	assert_ptr_not_equal(wait_for(5000), service);
@@ -196,7 +197,7 @@ static void a_deadline_ends_the_wait(void **state)
 	fake_irq_push(HAL_IRQ_TIMER, 26);
 	(void)node_irq(0);
 	while (percpu[0].current != service) {
-		percpu[0].current->state = VCPU_RUNNABLE;
+		sched_give_way(percpu[0].current);
 		(void)node_schedule(0);
 	}
 	service->pc = PC;
@@ -212,7 +213,7 @@ static void no_wait_is_longer_than_its_life_sign(void **state)
 	fake_set_ticks(7);
 	(void)node_enter(16 * MIB, 1);
 	while (percpu[0].current != service) {
-		percpu[0].current->state = VCPU_RUNNABLE;
+		sched_give_way(percpu[0].current);
 		(void)node_schedule(0);
 	}
 	(void)wait_for(UINT64_MAX);

@@ -71,7 +71,8 @@ static void come_back(void)
 		}
 		fake_irq_script_clear();
 		if (percpu[0].current != NULL) {
-			percpu[0].current->state = VCPU_RUNNABLE;
+			sched_give_way(percpu[0].current);
+			fake_advance(MS); /* until the service has budget again */
 		}
 		fake_irq_push(HAL_IRQ_TIMER, 26);
 		trap_take_interrupts(&percpu[0]);
