@@ -47,7 +47,8 @@ void small_release_seal(struct small_release *release)
 {
 	struct wire_error error;
 
-	assert_true(manifest_encode(&release->manifest, release->fdt, sizeof(release->fdt), &release->fdt_bytes, &error));
+	assert_true(manifest_encode(&release->manifest, release->fdt, sizeof(release->fdt), &release->fdt_bytes,
+				    &error));
 	digest_sha256(release->fdt, release->fdt_bytes, release->sha256);
 }
 
@@ -88,7 +89,7 @@ void small_release_make(struct small_release *release, uint32_t guest_count, enu
 		struct manifest_guest *guest = &m->guests[i];
 		snprintf(guest->name, sizeof(guest->name), "guest%u", i);
 		guest->vcpu_count = 1;
-		guest->memory_mib = 8;
+		guest->memory_mib = 6;
 		guest->reset = reset;
 		for (size_t at = 0; at < SMALL_AGENT_KERNEL_BYTES; at++) {
 			release->kernels[i][at] = (uint8_t)(at * 7 + at / 251 + i + seed);

@@ -74,8 +74,7 @@ struct small_core {
 	uint64_t input_room; /* a guest takes no more than so many bytes in all */
 	/* A test of instances that end: the call with this number (from 1) does not return to the service. */
 	unsigned int call_count;
-	unsigned int die_before; /* 0: never */
-	unsigned int die_after;
+	unsigned int die_after; /* 0: never */
 	void (*die)(void);
 };
 
