@@ -33,8 +33,8 @@ void supervise_init(struct aether_bootinfo *info, const struct service_image *im
 uint64_t supervise_deadline(void);
 /* The EL2 timer of the service's CPU fired. May end the service: it is unloaded then, and percpu.current is NULL. */
 void supervise_check(uint64_t now);
-/* True from the death of an instance to the entry of the next. Its reload is the core's work, not the service's: it
- * needs no budget (it is bounded by the size of the image and by the back-off), and counts as the core's time. */
+/* True from the death of an instance to the entry of the next. Its reload is paid from the service's budget as long as
+ * a guest could run, and counts as the core's time. */
 bool supervise_is_reloading(void);
 /* The service's vCPU was picked while supervise_is_reloading(); it is not loaded. One part of its reload, at most
  * 16 KiB and 20,000 instructions. True: it can be loaded and entered. False: take interrupts and choose again; it may
