@@ -27,6 +27,10 @@ static inline int64_t call(uint32_t id, struct call *c)
 	c->x[1] = x1;
 	c->x[2] = x2;
 	c->x[3] = x3;
+	c->x[4] = x4;
+	c->x[5] = x5;
+	c->x[6] = x6;
+	c->x[7] = x7;
 	return (int64_t)x0;
 }
 
