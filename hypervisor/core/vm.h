@@ -15,8 +15,8 @@
  * CREATING, STARTING, RESETTING and DESTROYING are long: vm_*() does a bounded part and returns HV_AGAIN until done,
  * with a cursor in the VM, so that who began it need not be who ends it: a service that dies in the middle leaves
  * what the next one finishes with the same call (CREATING: destroys). STOPPING ends when every vCPU's CPU has taken it
- * off. RUNNING <-> PAUSED by vm_pause() and vm_resume(), and PAUSED -> STOPPING as from RUNNING. All calls come from the service's hypercalls, which run on one CPU, but for vm_stop(), which any exit may make.
- * The service itself is a VM that is RUNNING from boot.
+ * off. RUNNING <-> PAUSED by vm_pause() and vm_resume(), and PAUSED -> STOPPING as from RUNNING. All calls come from
+ * the service's hypercalls, which run on one CPU, but for vm_stop(), which any exit may make. The service itself is a VM that is RUNNING from boot.
  */
 #include <assert.h>
 #include <stdatomic.h>

@@ -31,7 +31,7 @@ static size_t bytes_to_alignment(const void *p)
  */
 static size_t copy_shifted(uint8_t *d, const uint8_t *s, size_t bytes)
 {
-	/* A word's worth more than the alignment takes, so that the word around the source's next byte is all source. */
+	/* A word more than the alignment takes, so that the word around the source's next byte is all source. */
 	const size_t head = bytes_to_alignment(d) + WORD_BYTES;
 
 	for (size_t i = 0; i < head; i++) {
