@@ -104,7 +104,7 @@ enum hv_err vm_create_service(const struct service_image *image, pa_t bundle, ui
 enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes,
 			  unsigned attributes) MUST_CHECK;
 
-/* With AETHER_VM_STORE a store, without vCPUs. HV_EINVAL, HV_EBUSY (no VM of that kind is free), HV_ENOMEM. */
+/* With AETHER_VM_STORE a store, without vCPUs. A guest gets the number *id if that one is free. HV_EINVAL, HV_EBUSY (no VM of that kind is free), HV_ENOMEM. */
 enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag,
 		      unsigned *id) MUST_CHECK;
 /* The scrub of a CREATING VM, then its map into the service: HV_AGAIN, or HV_OK with LOADING. HV_ENOMEM: all is undone,

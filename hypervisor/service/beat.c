@@ -49,7 +49,10 @@ static void fill_guests(const struct agent *agent, const struct aether_telemetry
 
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
 		const struct guest *guest = &agent->guests->slots[i];
+		const uint32_t console = guests_console(agent->guests, i);
 		guests_report(agent->guests, i, &beat->guests[i]);
+		beat->counters.console.output[i] = heads->head[console];
+		beat->counters.console.input[i] = heads->input_due[console];
 		if (!guest->has_vm || guest->vm >= AETHER_VM_MAX) {
 			continue;
 		}
@@ -58,8 +61,6 @@ static void fill_guests(const struct agent *agent, const struct aether_telemetry
 		}
 		fill_vm(agent, &page->vms[guest->vm], guest->wish.lives, &beat->counters.vms[i]);
 		memcpy(beat->counters.releases[i].manifest, guest->manifest, sizeof(guest->manifest));
-		beat->counters.console.output[i] = heads->head[guest->vm];
-		beat->counters.console.input[i] = heads->input_due[guest->vm];
 		beat->present |= BEAT_BIT(BEAT_VM_0 + i) | BEAT_BIT(BEAT_RELEASE_0 + i);
 	}
 }

@@ -62,6 +62,13 @@ enum wire_guest_state guests_state(const struct guests *guests, uint32_t slot)
 	return state_of(&guests->slots[slot]);
 }
 
+uint32_t guests_console(const struct guests *guests, uint32_t slot)
+{
+	const struct guest *guest = &guests->slots[slot];
+
+	return guest->has_vm && guest->vm < AETHER_VM_MAX ? guest->vm : slot;
+}
+
 bool guests_is_waiting(const struct guests *guests)
 {
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {

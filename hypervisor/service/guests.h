@@ -90,6 +90,8 @@ bool guests_turn(struct guests *guests, uint64_t now);
 uint64_t guests_wait(const struct guests *guests, uint64_t now);
 /* Some guest runs, or is on its way to. */
 bool guests_any(const struct guests *guests);
+/* The VM whose console is the slot's: also after its guest has ended. */
+uint32_t guests_console(const struct guests *guests, uint32_t slot);
 /* Some guest wants what the controller does not give. */
 bool guests_is_waiting(const struct guests *guests);
 /* How a slot stands, for the beat: in a word, and whole. */
