@@ -66,11 +66,12 @@ void service_main(void)
 		log_line(LOG_ERROR, "loader: the core's boot information has another version; powering off");
 		end_node();
 	}
-	service_start(&service, &inputs);
-	if (info->crash_bytes == sizeof(*crash) && crash->magic == AETHER_CRASH_MAGIC) {
+	/* Before anything that could lead to the next one. */
+	if (info->instance == 1 && info->crash_bytes == sizeof(*crash) && crash->magic == AETHER_CRASH_MAGIC) {
 		log_line(LOG_ERROR, "crash record: %lu bytes, %u in a row: %.*s", info->crash_bytes, crash->streak,
 			 (int)sizeof(crash->reason), crash->reason);
 	}
+	service_start(&service, &inputs);
 	while (service_turn(&service)) {
 	}
 	log_line(LOG_INFO, "loader: no guest is left; powering off");
