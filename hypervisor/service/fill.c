@@ -12,7 +12,9 @@
 
 #include "lib/addr.h"
 #include "lib/fmt.h"
+#include "service/clock.h"
 #include "service/hvcall.h"
+#include "service/log.h"
 
 static const char *const blob_names[FILL_BLOBS] = {"kernel", "initramfs"};
 
@@ -40,6 +42,7 @@ void fill_start(struct fill *fill, uint64_t counter_hz)
 	fill->done_bytes = 0;
 	fill->is_placed = fill->is_store;
 	fill->is_asked = false;
+	fill->asked_at = 0;
 	fill->header_bytes = 0;
 	fill->hash_ticks = 0;
 	fill->copy_ticks = 0;
@@ -197,6 +200,7 @@ static enum fill_result ask(struct fill *fill, const struct origin *origin, uint
 		return fail(fill, WIRE_REASON_OTHER);
 	}
 	fill->is_asked = true;
+	fill->asked_at = hvcall_ticks();
 	return FILL_WAIT;
 }
 
@@ -228,6 +232,21 @@ static enum fill_result watch_fetch(struct fill *fill, uint64_t now)
 
 /* --- the end of a blob --- */
 
+/* Where the time of a fetch went; hash and copy are of all blobs so far. */
+static void say_fetched(struct fill *fill, uint64_t bytes)
+{
+	const uint64_t hz = fill->fetch.counter_hz;
+
+	if (fill->asked_at != 0) {
+		log_line(LOG_INFO, "loader: the %s: %llu bytes fetched in %llu us, so far copy %llu us, hash %llu us",
+			 blob_names[fill->blob], (unsigned long long)bytes,
+			 (unsigned long long)clock_us(hvcall_ticks() - fill->asked_at, hz),
+			 (unsigned long long)clock_us(fill->copy_ticks, hz),
+			 (unsigned long long)clock_us(fill->hash_ticks, hz));
+	}
+	fill->asked_at = 0;
+}
+
 static enum fill_result finish_blob(struct fill *fill)
 {
 	const struct manifest_blob *blob = blob_of(fill);
@@ -245,6 +264,7 @@ static enum fill_result finish_blob(struct fill *fill)
 			   want[2], want[3]);
 		return fail(fill, WIRE_REASON_HASH);
 	}
+	say_fetched(fill, blob->size_bytes);
 	digest_start(&fill->digest);
 	fill->done_bytes = 0;
 	fill->blob++;

@@ -51,6 +51,7 @@ struct fill {
 	uint64_t done_bytes; /* of it */
 	bool is_placed;
 	bool is_asked; /* the blob's fetch runs */
+	uint64_t asked_at; /* ticks: its first request; 0: none */
 	uint32_t header_bytes;
 	struct arm64_image_header header;
 	struct digest digest;

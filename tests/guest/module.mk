@@ -19,5 +19,6 @@ $(call guest_image,echo,tests/guest/echo.c $(guest_lib))
 $(call guest_image,rtc,tests/guest/rtc.c $(guest_lib))
 $(call guest_image,crash,tests/guest/crash.c $(guest_lib))
 $(call guest_image,stream,tests/guest/stream.c $(guest_lib))
-# Stands here because it is made of the same library.
+# These stand here because they are made of the same library.
 $(call guest_image,bench,tests/bench/bench.c tests/bench/measure.S $(guest_lib))
+$(call guest_image,busy,tests/bench/busy.c $(guest_lib))

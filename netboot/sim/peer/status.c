@@ -35,6 +35,13 @@ void status_tell_beat(const struct node *node, const struct beat *beat)
 		      (beat->flags & BEAT_SIMULATION) != 0 ? " simulation" : "",
 		      (unsigned long long)(beat->uptime_us / 1000u));
 	}
+	/* The first beat of an instance that took over says how long that took. */
+	if (beat->instance > 1 && beat->instance != node->beat.instance &&
+	    (beat->present & BEAT_BIT(BEAT_SERVICE)) != 0) {
+		event("restart node=%s instance=%u cause=%llu us=%llu", node->name, beat->instance,
+		      (unsigned long long)beat->counters.service.restart_cause,
+		      (unsigned long long)beat->counters.service.restart_us);
+	}
 	for (unsigned slot = 0; slot < WIRE_GUEST_MAX; slot++) {
 		const struct beat_guest *guest = &beat->guests[slot];
 
