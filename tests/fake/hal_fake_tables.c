@@ -44,7 +44,8 @@ struct watched_page {
 };
 
 struct owner {
-	uint32_t writers; /* bit v: VMID v could write it since the last scrub; SCRUBBED. All zero: the firmware alone */
+	/* Bit v: VMID v could write it since the last scrub; SCRUBBED. All zero: the firmware alone could. */
+	uint32_t writers;
 	uint16_t vmid; /* who reaches it, if count is not 0 */
 	uint16_t count; /* entries through which it is reached */
 };
