@@ -8,6 +8,7 @@
 #include "service/agent.h"
 #include "service/clock.h"
 #include "service/hvcall.h"
+#include "service/log.h"
 
 static void fill_cpus(const struct agent *agent, const struct aether_telemetry *page, struct beat *beat)
 {
@@ -161,6 +162,8 @@ void agent_beat(struct agent *agent, uint64_t now, bool is_answer)
 	}
 	agent->is_beat_due = false;
 	agent->last_beat = now;
+	log_line(LOG_DEBUG, "agent: beat %llu took %llu ticks", (unsigned long long)agent->sequence,
+		 (unsigned long long)(hvcall_ticks() - now));
 	/* In step with the interval, not with this beat; after a long pause from now on. */
 	if (now >= agent->next_beat) {
 		agent->next_beat += interval;

@@ -27,8 +27,6 @@ static enum wire_guest_state state_of(const struct guest *guest)
 		return WIRE_GUEST_STOPPING;
 	case GUEST_LOADED:
 		return WIRE_GUEST_LOADING;
-	case GUEST_STORING:
-		return WIRE_GUEST_FETCHING;
 	case GUEST_FILLING:
 		return guest->fill.sources[0] != NULL ? WIRE_GUEST_LOADING : WIRE_GUEST_FETCHING;
 	default:
@@ -83,7 +81,7 @@ bool guests_is_waiting(const struct guests *guests)
 void guests_report(const struct guests *guests, uint32_t slot, struct beat_guest *report)
 {
 	const struct guest *guest = &guests->slots[slot];
-	const bool is_filling = guest->state == GUEST_STORING || guest->state == GUEST_FILLING;
+	const bool is_filling = guest->state == GUEST_FILLING;
 
 	report->state = (uint8_t)state_of(guest);
 	report->reason = (uint8_t)guest->reason;

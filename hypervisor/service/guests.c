@@ -135,28 +135,6 @@ static void fail_fill(struct guests *guests, struct guest *guest, uint64_t now)
 
 /* --- filling --- */
 
-static void begin_store(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
-			uint64_t now)
-{
-	struct fill *fill = &guest->fill;
-
-	if (!guest->has_store) {
-		const int64_t status = guest_vm_create_store(guest, definition);
-		if (status != 0) {
-			retry_later(guests, guest, WIRE_REASON_NO_MEMORY,
-				    "the node has no memory to keep its payload in", now);
-			return;
-		}
-	}
-	memset(fill, 0, sizeof(*fill));
-	fill->guest = definition;
-	fill->memory = hvcall_vm_memory(guest->store);
-	fill->memory_bytes = guest->store_bytes;
-	fill->is_store = true;
-	fill_start(fill, guests->info->counter_hz);
-	guest->state = GUEST_STORING;
-}
-
 static uint32_t count_wanted(const struct guests *guests)
 {
 	uint32_t count = 0;
@@ -190,8 +168,12 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 		       uint64_t now)
 {
 	const struct release *release = release_of(guests, guest);
+	const bool needs_store = release->bundle == NULL && guest->is_retained;
 	struct fill *fill = &guest->fill;
 
+	if (guest->has_store && (!needs_store || guest->store_tag != guest->want_store_tag)) {
+		guest_vm_destroy_store(guest);
+	}
 	if (guest->wish.is_restart_due) {
 		/* From here on it is loaded anew whatever happens: the restart is in force. */
 		guest->wish.is_restart_due = 0;
@@ -203,6 +185,10 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 		}
 		return;
 	}
+	if (needs_store && !guest->has_store && guest_vm_create_store(guest, definition) != 0) {
+		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, "the node has no memory to keep its payload in", now);
+		return;
+	}
 	memset(fill, 0, sizeof(*fill));
 	fill->guest = definition;
 	fill->memory = hvcall_vm_memory(guest->vm);
@@ -211,7 +197,9 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 		fill->sources[0] = release->bundle + definition->kernel.offset;
 		fill->sources[1] = release->bundle + definition->initramfs.offset;
 		fill->is_trusted = guest->is_checked;
-	} else if (guest->is_retained) {
+	} else if (needs_store && !guest->is_stored) {
+		fill->store = hvcall_vm_memory(guest->store);
+	} else if (needs_store) {
 		for (uint32_t i = 0; i < FILL_BLOBS; i++) {
 			fill->sources[i] = hvcall_vm_memory(guest->store) + fill_store_offset(definition, i);
 		}
@@ -268,23 +256,14 @@ static bool turn_fill(struct guests *guests, struct guest *guest, uint64_t now)
 	default:
 		break;
 	}
-	if (guest->state == GUEST_STORING) {
+	if (fill->store != NULL) {
 		guest_vm_mark_store(guest, fill->guest);
-		guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
-	} else {
-		finish_fill(guests, guest);
 	}
+	finish_fill(guests, guest);
 	return true;
 }
 
 /* --- the states' turns --- */
-
-static void drop_store(struct guest *guest)
-{
-	if (guest->has_store) {
-		guest_vm_destroy_store(guest);
-	}
-}
 
 /* EMPTY and HELD. */
 static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
@@ -301,8 +280,8 @@ static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
 			guest_vm_destroy(guest);
 			guest->state = GUEST_EMPTY;
 		}
-		if (guest->wish.want == ACK_WANT_EMPTY) {
-			drop_store(guest);
+		if (guest->has_store && guest->wish.want == ACK_WANT_EMPTY) {
+			guest_vm_destroy_store(guest);
 		}
 		return false;
 	}
@@ -310,15 +289,7 @@ static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
 		guest_vm_destroy(guest);
 		guest->state = GUEST_EMPTY;
 	}
-	const bool needs_store = release_of(guests, guest)->bundle == NULL && guest->is_retained;
-	if (guest->has_store && (!needs_store || guest->store_tag != guest->want_store_tag)) {
-		drop_store(guest);
-	}
-	if (needs_store && !guest->is_stored) {
-		begin_store(guests, guest, definition, now);
-	} else {
-		begin_fill(guests, guest, definition, now);
-	}
+	begin_fill(guests, guest, definition, now);
 	return true;
 }
 
@@ -395,7 +366,6 @@ static bool turn(struct guests *guests, struct guest *guest, uint64_t now)
 	case GUEST_EMPTY:
 	case GUEST_HELD:
 		return turn_idle(guests, guest, now);
-	case GUEST_STORING:
 	case GUEST_FILLING:
 		return turn_fill(guests, guest, now);
 	case GUEST_LOADED:
@@ -429,7 +399,7 @@ uint64_t guests_wait(const struct guests *guests, uint64_t now)
 		uint64_t due = UINT64_MAX;
 		if (guest->state == GUEST_STOPPING) {
 			due = look_again;
-		} else if (guest->state == GUEST_STORING || guest->state == GUEST_FILLING) {
+		} else if (guest->state == GUEST_FILLING) {
 			due = fill_wait(&guest->fill, now);
 		} else if (is_wanted(guest) && guest->retry_at > now) {
 			due = guest->retry_at - now;
@@ -466,8 +436,7 @@ void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *w
 	const bool is_other = wish->want != kept->want || wish->place != kept->place ||
 			      !digest_is_equal(wish->manifest, kept->manifest);
 	const bool is_restart = wish->restart_generation > kept->restart_generation;
-	const bool is_under_way = guest->state == GUEST_STORING || guest->state == GUEST_FILLING ||
-				  guest->state == GUEST_LOADED;
+	const bool is_under_way = guest->state == GUEST_FILLING || guest->state == GUEST_LOADED;
 
 	guest->is_settled = false;
 	kept->generation = wish->generation;
@@ -505,7 +474,7 @@ void guests_set_origin(struct guests *guests, struct origin origin)
 	guests->origin = origin;
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
 		struct guest *guest = &guests->slots[i];
-		if (guest->state == GUEST_STORING || guest->state == GUEST_FILLING) {
+		if (guest->state == GUEST_FILLING) {
 			fill_cancel(&guest->fill);
 			guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
 		}

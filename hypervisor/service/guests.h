@@ -3,9 +3,10 @@
 /*
  * The guests: for each slot what is wanted (kept by the core), what is there, and the steps from the one to the other.
  *
- *     EMPTY --> STORING --> EMPTY      a retained payload is fetched into the slot's store
  *     EMPTY --> FILLING --> LOADED --> RUNNING --> STOPPING --> HELD
- *     HELD: its VM is there, stopped or half loaded: --> STORING, --> FILLING (reset first), or destroyed --> EMPTY
+ *     HELD: its VM is there, stopped or half loaded: --> FILLING (reset first), or destroyed --> EMPTY
+ *
+ * A payload that is to be retained goes into the slot's store while it is fetched for the first time.
  *
  * A VM carries a tag: the slot, and a digest of its definition in the manifest. So a new instance of the service knows
  * a guest that is still what is wanted, and leaves it alone.
@@ -24,7 +25,6 @@
 enum guest_state {
 	GUEST_EMPTY = 0,
 	GUEST_HELD,
-	GUEST_STORING,
 	GUEST_FILLING,
 	GUEST_LOADED,
 	GUEST_RUNNING,
