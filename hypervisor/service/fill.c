@@ -2,8 +2,8 @@
 /*
  * A guest's blobs, in the manifest's order. Every byte is hostile until its blob's hash was compared; before that
  * only the kernel's header is read, by place_guest(), which bounds all that follows by the memory's size. The hash is
- * made of what stands in the target, not of the source: what is started is what was hashed. A store's copy is not hashed
- * here but at each use of the store.
+ * made of what stands in the target, not of the source: what is started is what was hashed. A store's copy is hashed at
+ * each use of the store, not here.
  *
  * With a fetch, the kernel's first 64 bytes are held back until its place is known; all else goes straight to it.
  */

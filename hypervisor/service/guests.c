@@ -21,8 +21,19 @@
 
 enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30000 };
 
+static bool is_sane(const struct keep_slot *wish)
+{
+	return wish->want <= ACK_WANT_RUN && wish->place < MANIFEST_GUEST_MAX &&
+	       wish->ended < WIRE_GUEST_REASON_COUNT && wish->is_restart_due <= 1;
+}
+
+/* An instance whose memory was overwritten must not leave nonsense to the next one. */
 static void keep_wish(const struct guest *guest)
 {
+	if (guest->slot >= WIRE_GUEST_MAX || !is_sane(&guest->wish)) {
+		hvcall_fail(0, 0, 0);
+		return;
+	}
 	(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
 }
 
@@ -384,7 +395,9 @@ bool guests_turn(struct guests *guests, uint64_t now)
 
 	releases_turn(&guests->releases, &guests->origin, now);
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		is_busy |= turn(guests, &guests->slots[i], now);
+		if (!guests->slots[i].is_wish_lost) {
+			is_busy |= turn(guests, &guests->slots[i], now);
+		}
 	}
 	return is_busy;
 }
@@ -439,6 +452,7 @@ void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *w
 	const bool is_under_way = guest->state == GUEST_FILLING || guest->state == GUEST_LOADED;
 
 	guest->is_settled = false;
+	guest->is_wish_lost = false;
 	kept->generation = wish->generation;
 	kept->want = (uint8_t)wish->want;
 	kept->place = wish->place;
@@ -494,7 +508,10 @@ void guests_start(struct guests *guests, const struct aether_bootinfo *info)
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
 		struct guest *guest = &guests->slots[i];
 		guest->slot = i;
-		(void)keep_get(KEEP_SLOT_0 + i, &guest->wish);
+		if (keep_get(KEEP_SLOT_0 + i, &guest->wish) && !is_sane(&guest->wish)) {
+			memset(&guest->wish, 0, sizeof(guest->wish));
+			guest->is_wish_lost = true;
+		}
 	}
 	if (info->instance > 1) {
 		guest_vm_adopt(guests);
@@ -509,6 +526,7 @@ static void want_bundle(struct guests *guests)
 	for (uint32_t i = 0; i < bundle->manifest.guest_count; i++) {
 		struct guest *guest = &guests->slots[i];
 		if (guest->wish.generation == 0 && guest->wish.want == ACK_WANT_EMPTY) {
+			guest->is_wish_lost = false;
 			guest->wish.want = ACK_WANT_RUN;
 			guest->wish.place = (uint8_t)i;
 			memcpy(guest->wish.manifest, bundle->sha256, DIGEST_BYTES);

@@ -35,6 +35,7 @@ struct guest {
 	enum guest_state state;
 	uint32_t slot;
 	struct keep_slot wish;
+	bool is_wish_lost; /* the record makes no sense: nothing is done until the controller says it again */
 	char name[MANIFEST_NAME_BYTES]; /* "" until its manifest is known */
 	bool has_want_tags; /* of what is wanted, made once */
 	bool is_settled; /* it runs, and is what is wanted: nothing to look at until there is a new wish */
