@@ -33,6 +33,7 @@
 #define FRAME_BYTES 2048u
 #define QUEUE_FRAMES 2048u
 #define TURN_FRAMES 64u
+#define AGAIN_US 100u
 #define PPM 1000000u
 
 struct frame {
@@ -53,7 +54,9 @@ struct direction {
 	size_t count;
 	size_t spare_count;
 
-	uint64_t frames_in, bytes_in, lost, doubled, held, full, failed;
+	uint64_t again_us; /* not before: its reader was full */
+
+	uint64_t frames_in, bytes_in, lost, doubled, held, full, failed, waits;
 	size_t longest;
 };
 
@@ -182,12 +185,16 @@ static void read_frames(struct direction *direction, int from)
 	}
 }
 
-/* Sends what is due. What cannot be taken now is lost, as on a wire: QEMU may not be there yet. */
+/* Sends what is due. What nobody takes is lost, as on a wire: QEMU may not be there yet. A reader that is full is
+ * waited for; the kernel holds few datagrams for it (net.unix.max_dgram_qlen). */
 static void send_due(struct direction *direction)
 {
 	size_t done = 0;
 	const uint64_t now = now_us();
 
+	if (now < direction->again_us) {
+		return;
+	}
 	while (done < direction->count && direction->frames[direction->order[done]].due_us <= now) {
 		const struct frame *frame = &direction->frames[direction->order[done]];
 		const ssize_t sent = direction->address == NULL
@@ -196,6 +203,11 @@ static void send_due(struct direction *direction)
 						      (const struct sockaddr *)direction->address,
 						      sizeof(*direction->address));
 
+		if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+			direction->waits++;
+			direction->again_us = now + AGAIN_US;
+			break;
+		}
 		direction->failed += sent != (ssize_t)frame->bytes;
 		direction->spare[direction->spare_count++] = direction->order[done];
 		done++;
@@ -209,18 +221,22 @@ static uint64_t next_due(const struct direction *direction, uint64_t most)
 	if (direction->count == 0) {
 		return most;
 	}
-	const uint64_t due = direction->frames[direction->order[0]].due_us;
+	uint64_t due = direction->frames[direction->order[0]].due_us;
+
+	due = due > direction->again_us ? due : direction->again_us;
 
 	return due < most ? due : most;
 }
 
 static void report(const struct direction *direction)
 {
-	printf("relay %s frames=%llu bytes=%llu lost=%llu doubled=%llu held=%llu full=%llu failed=%llu longest=%zu\n",
+	printf("relay %s frames=%llu bytes=%llu lost=%llu doubled=%llu held=%llu full=%llu failed=%llu waits=%llu "
+	       "longest=%zu\n",
 	       direction->name, (unsigned long long)direction->frames_in, (unsigned long long)direction->bytes_in,
 	       (unsigned long long)direction->lost, (unsigned long long)direction->doubled,
 	       (unsigned long long)direction->held, (unsigned long long)direction->full,
-	       (unsigned long long)direction->failed, direction->longest);
+	       (unsigned long long)direction->failed, (unsigned long long)direction->waits,
+	       direction->longest);
 }
 
 static int open_socket(const char *local)
