@@ -37,7 +37,7 @@ export SOURCE_DATE_EPOCH ?= 1767225600
 
 # Under sudo only these goals keep root's rights, the rest runs as the user who called; so does the building inside
 # them, by $(user_make), which starts anew: command line variables travel in the environment.
-root_goals := deps sim sim-stop test fresh
+root_goals := deps sim sim-stop test soak fresh
 sudo_user := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
 as_user := $(if $(sudo_user),runuser -u $(sudo_user) -- env HOME=$(shell getent passwd '$(sudo_user)' | cut -d: -f6))
 user_make = $(as_user) env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(MAKE) -j$(JOBS)
@@ -231,7 +231,7 @@ simulation: ## the image that tests may end at will, in $(O)/simulation
 	@$(MAKE) SIMULATION=1 O=$(O)/simulation $(O)/simulation/aether.img $(patsubst %,$(O)/simulation/service/%/aether.img,$(test_services))
 
 # What a user types.
-.PHONY: sim sim-stop run test check bench deps deps-update doctor lint format size clean distclean fresh help
+.PHONY: sim sim-stop run test check soak bench deps deps-update doctor lint format size clean distclean fresh help
 sim: deps ## the controller's network and NODES=3 QEMU nodes, as root (CPUS= MEM= GIC= UNTIL= TIMEOUT=)
 	@$(user_make) all $(third_uboot)
 	@trap '$(hand_over)' EXIT; netboot/sim/sim
@@ -246,6 +246,9 @@ test: deps ## installs what is missing, builds, runs every test
 check: lint everything ## the fast part: lint, both compilers, unit and model tests; no root, no emulator
 	@$(MAKE) LLVM=1 O=$(O)/llvm everything
 	@HOST_TESTS='$(sort $(host_tests))' tests/run host
+soak: deps ## half an hour (SOAK=1800 seconds, SEED=1) of a service that is killed, on a bad network, as root
+	@$(user_make) everything
+	@trap '$(hand_over)' EXIT; SOAK=$(or $(SOAK),1800) SEED=$(or $(SEED),1) tests/e2e/service --soak
 bench: ## the measurements, as a table
 	@$(user_make) everything
 	@tests/bench/run

@@ -16,7 +16,8 @@
 /* x1 RAM in bytes (multiple of 2 MiB), x2 vCPUs, x3 AETHER_VM_* flags, x4 tag -> x1 VM. The RAM comes scrubbed, stands
  * read-write at AETHER_IPA_LOAD(VM), and the VM is LOADING. With AETHER_VM_STORE it has no vCPU (x2 is 0) and is never
  * started: it is memory in which the service keeps payloads over a guest's reset. The tag is the service's own, and
- * told again by VM_INFO. ENOMEM, EINVAL (size, count, flags), EBUSY (no VM of that kind free) */
+ * told again by VM_INFO. x5 is the number that a guest gets if that one is free, else it gets the lowest that is.
+ * ENOMEM, EINVAL (size, count, flags), EBUSY (no VM of that kind free) */
 #define AETHER_HVC_VM_CREATE AETHER_HVC(0)
 /* x1 VM (LOADING), x2 entry IPA, x3 value of x0 at entry. Takes the RAM from the service, cleans it to the point of
  * coherency and starts vCPU 0. ESTATE (not LOADING, a store), EINVAL (entry outside its RAM). A STARTING VM, which an

@@ -27,6 +27,7 @@
 #define MEAN_MOST_US UINT64_C(3600000000)
 #define MISBEHAVES_MS 4000u /* what has been told to misbehave and lives on is ended then */
 #define WINDOWS 2u /* for one hypercall number */
+#define WINDOW_MS 50u /* at least: it may have its reservation of the CPU and no more */
 
 static struct {
 	uint64_t random;
@@ -132,6 +133,12 @@ static void misbehave(struct vcpu *vcpu, uint64_t now)
 	sched_wake(vcpu);
 }
 
+static uint64_t window(void)
+{
+	const uint64_t least = hal_ticks_per_second() * WINDOW_MS / 1000;
+	return 2 * chaos.mean > least ? 2 * chaos.mean : least;
+}
+
 void chaos_check(uint64_t now)
 {
 	struct vcpu *vcpu = vms[VM_SERVICE].vcpus[0];
@@ -143,7 +150,7 @@ void chaos_check(uint64_t now)
 	case AETHER_CHAOS_CALL_EXIT:
 		if (!chaos.is_waiting) {
 			chaos.is_waiting = true;
-			chaos.at = now + 2 * chaos.mean;
+			chaos.at = now + window();
 			return;
 		}
 		if (++chaos.windows == WINDOWS) {

@@ -59,7 +59,7 @@ static enum exit_action answer(struct vcpu *vcpu, enum hv_err err)
 static enum exit_action call_create(struct vcpu *vcpu)
 {
 	if (creating == NULL) {
-		unsigned id = 0;
+		unsigned id = vcpu->x[5] < AETHER_VM_MAX ? (unsigned)vcpu->x[5] : 0;
 		const enum hv_err err = vm_create(vcpu->x[1], vcpu->x[2], vcpu->x[3], vcpu->x[4], &id);
 		if (err != HV_OK) {
 			return answer(vcpu, err);

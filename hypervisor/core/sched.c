@@ -226,12 +226,16 @@ static void serve_requests(struct percpu *cpu)
 struct choice {
 	uint64_t now;
 	struct vcpu *service; /* of this CPU, and ready; or NULL */
+	bool is_reloading; /* it is, and is made anew: the core's work, in bursts that core/supervise.c bounds */
 	unsigned ready_guests;
 };
 
 static struct vcpu *pick(struct percpu *cpu, const struct choice *choice)
 {
 	const bool has_guests = choice->ready_guests != 0;
+	if (choice->is_reloading) {
+		return choice->service;
+	}
 	if (choice->service != NULL && !(has_guests && cpu->turns.yielder == choice->service) &&
 	    sched_service_may_run(choice->now, has_guests)) {
 		cpu->turns.yielder = NULL;
@@ -248,6 +252,7 @@ static struct choice look(struct percpu *cpu, uint64_t now)
 		cpu->current->state = VCPU_RUNNABLE;
 	}
 	choice.service = service != NULL && sched_is_ready(service) ? service : NULL;
+	choice.is_reloading = choice.service != NULL && supervise_is_reloading();
 	choice.ready_guests = sched_share_settle(cpu, now);
 	return choice;
 }
@@ -291,21 +296,15 @@ static void idle(struct percpu *cpu, const struct choice *choice)
 	(void)trap_take_interrupts(cpu);
 }
 
-/* One part of making a new instance of the service: as long as the service may, and the guests do not see it run. */
-static bool is_service_whole(struct percpu *cpu, struct vcpu *service, const struct choice *choice)
+/* One part of making a new instance of the service. Whether it runs then is the next choice's, by its budget. */
+static void reload_service(struct percpu *cpu, struct vcpu *service, const struct choice *choice)
 {
-	if (!supervise_is_reloading()) {
-		return true;
-	}
 	take_off(cpu, cpu->current);
 	set_timer(cpu, NULL, choice);
-	if (supervise_step(service)) {
-		return true;
-	}
+	(void)supervise_step(service);
 	if (hal_is_interrupt_pending()) {
 		(void)trap_take_interrupts(cpu);
 	}
-	return false;
 }
 
 static void switch_to(struct percpu *cpu, struct vcpu *next)
@@ -338,17 +337,18 @@ static struct vcpu *choose(struct percpu *cpu, uint64_t now)
 {
 	const struct choice choice = look(cpu, now);
 	struct vcpu *next = pick(cpu, &choice);
-	const bool is_taken = next != NULL && next->is_service && choice.ready_guests != 0;
+	const bool is_taken = next != NULL && next->is_service && choice.ready_guests != 0 && !choice.is_reloading;
 	if (is_taken) {
 		sched_service_take(now);
-	} else if (choice.ready_guests == 0 && is_services(cpu)) {
+	} else if ((choice.ready_guests == 0 || choice.is_reloading) && is_services(cpu)) {
 		sched_service_give_back(now);
 	}
 	if (next == NULL) {
 		idle(cpu, &choice);
 		return NULL;
 	}
-	if (next->is_service && !is_service_whole(cpu, next, &choice)) {
+	if (choice.is_reloading && next->is_service) {
+		reload_service(cpu, next, &choice);
 		return NULL;
 	}
 	if (next != cpu->current) {

@@ -7,10 +7,11 @@
  * guest sees does not change by it. Hostile: everything the service does, at any instant.
  *
  * Silence. The service must show a sign of life each AETHER_ALIVE_MS. When guests are busy it has as little as its
- * reservation of the CPU, so a clock on the wall alone would kill a healthy one on a machine that is short of time: it
- * is silent when that long has passed and it has had SILENT_CPU_MS of its CPU in it. 20 ms are less than the 25 ms
- * that the default reservation is sure to give in a second, so the wall decides as a rule, and are far more than
- * honest work between two signs of life may take.
+ * reservation of the CPU, 25 ms in a second, so a clock on the wall alone would kill a healthy one that works: it is
+ * silent when that long has passed and it has had SILENT_CPU_MS of its CPU in it. So the time-out is AETHER_ALIVE_MS
+ * for one that has its CPU, and two seconds for one that has its reservation and no more. Its CPU time is looked at
+ * each LOOK_MS, and no look counts more than LOOK_MOST_MS of it: on an emulator whose host is busy, the clock can run
+ * on for long while a vCPU seems to have its CPU and does nothing.
  */
 #include "core/supervise.h"
 
@@ -36,7 +37,9 @@
 #define IS_SIMULATION 0u
 #endif
 #define NEVER UINT64_MAX
-#define SILENT_CPU_MS 20u
+#define SILENT_CPU_MS 50u
+#define LOOK_MS 10u
+#define LOOK_MOST_MS 1u
 #define STEADY_S 60u /* so long a life ends a row of deaths */
 #define TRIAL_S 60u /* of a newer image */
 #define DEATHS_AT_ONCE 2u /* in a row, which are restarted without delay */
@@ -53,8 +56,10 @@ static struct {
 	bool is_reloading;
 	enum { RELOAD_IMAGE, RELOAD_ENTROPY, RELOAD_ENTRY } phase;
 	bool is_new_image; /* has not been entered yet */
-	uint64_t look_at; /* ticks: when it is overdue, unless it shows a sign of life */
-	uint64_t used_at; /* ticks of CPU that it had used at its last sign of life */
+	uint64_t overdue_at; /* ticks: unless it shows a sign of life */
+	uint64_t look_at; /* ticks: of the next look at its CPU time */
+	uint64_t used_at; /* ticks of CPU that it had used at the last one */
+	uint64_t silent_ticks; /* of CPU, that count since its last sign of life */
 	uint64_t entered_at;
 	uint64_t burst_end; /* 0: none begun */
 	uint32_t deaths; /* in a row */
@@ -113,8 +118,11 @@ void supervise_init(struct aether_bootinfo *info, const struct service_image *im
 
 void supervise_alive(void)
 {
+	const uint64_t now = hal_fast_ticks();
 	watch.used_at = used_ticks();
-	watch.look_at = hal_fast_ticks() + ticks_of_ms(AETHER_ALIVE_MS);
+	watch.silent_ticks = 0;
+	watch.look_at = now + ticks_of_ms(LOOK_MS);
+	watch.overdue_at = now + ticks_of_ms(AETHER_ALIVE_MS);
 }
 
 uint64_t supervise_deadline(void)
@@ -131,12 +139,14 @@ static void check_silence(uint64_t now)
 	if (service()->is_event_waiter || now < watch.look_at) {
 		return;
 	}
-	const uint64_t used = used_ticks() - watch.used_at;
-	if (used < ticks_of_ms(SILENT_CPU_MS)) {
-		watch.look_at = now + ticks_of_ms(SILENT_CPU_MS) - used;
-		return;
+	const uint64_t used = used_ticks();
+	const uint64_t most = ticks_of_ms(LOOK_MOST_MS);
+	watch.silent_ticks += used - watch.used_at < most ? used - watch.used_at : most;
+	watch.used_at = used;
+	watch.look_at = now + ticks_of_ms(LOOK_MS);
+	if (now >= watch.overdue_at && watch.silent_ticks >= ticks_of_ms(SILENT_CPU_MS)) {
+		supervise_fail(AETHER_SERVICE_SILENT, 0, 0);
 	}
-	supervise_fail(AETHER_SERVICE_SILENT, 0, 0);
 }
 
 void supervise_check(uint64_t now)

@@ -57,10 +57,14 @@ static void next_phase(struct vm *vm)
 
 /* --- creation --- */
 
-static struct vm *find_unused(bool is_store)
+/* A guest gets the number that it asks for if that one is free. */
+static struct vm *find_unused(bool is_store, unsigned wanted)
 {
 	const unsigned first = is_store ? AETHER_STORE_FIRST : 0;
 	const unsigned end = is_store ? AETHER_STORE_FIRST + AETHER_STORE_MAX : AETHER_VM_MAX;
+	if (!is_store && wanted < end && state_of(&vms[wanted]) == AETHER_VM_NONE) {
+		return &vms[wanted];
+	}
 	for (unsigned i = first; i < end; i++) {
 		if (state_of(&vms[i]) == AETHER_VM_NONE) {
 			return &vms[i];
@@ -123,7 +127,7 @@ enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, u
 	if (!is_create_valid(ram_bytes, vcpu_count, flags)) {
 		return HV_EINVAL;
 	}
-	struct vm *vm = find_unused(is_store);
+	struct vm *vm = find_unused(is_store, *id);
 	if (vm == NULL) {
 		return HV_EBUSY;
 	}

@@ -16,7 +16,8 @@
  * with a cursor in the VM, so that who began it need not be who ends it: a service that dies in the middle leaves
  * what the next one finishes with the same call (CREATING: destroys). STOPPING ends when every vCPU's CPU has taken it
  * off. RUNNING <-> PAUSED by vm_pause() and vm_resume(), and PAUSED -> STOPPING as from RUNNING. All calls come from
- * the service's hypercalls, which run on one CPU, but for vm_stop(), which any exit may make. The service itself is a VM that is RUNNING from boot.
+ * the service's hypercalls, which run on one CPU, but for vm_stop(), which any exit may make. The service itself is a
+ * VM that is RUNNING from boot.
  */
 #include <assert.h>
 #include <stdatomic.h>
@@ -104,7 +105,8 @@ enum hv_err vm_create_service(const struct service_image *image, pa_t bundle, ui
 enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes,
 			  unsigned attributes) MUST_CHECK;
 
-/* With AETHER_VM_STORE a store, without vCPUs. HV_EINVAL, HV_EBUSY (no VM of that kind is free), HV_ENOMEM. */
+/* With AETHER_VM_STORE a store, without vCPUs. A guest gets the number *id if that one is free. HV_EINVAL, HV_EBUSY (no
+ * VM of that kind is free), HV_ENOMEM. */
 enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag,
 		      unsigned *id) MUST_CHECK;
 /* The scrub of a CREATING VM, then its map into the service: HV_AGAIN, or HV_OK with LOADING. HV_ENOMEM: all is undone,

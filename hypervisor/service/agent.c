@@ -103,8 +103,12 @@ void agent_start(struct agent *agent, const struct aether_bootinfo *info, const 
 	agent->began_at = now;
 	agent->lease_us = HELLO_TIME_UNKNOWN;
 	agent->hello_us = HELLO_TIME_UNKNOWN;
-	(void)keep_get(KEEP_NODE, &agent->node);
-	(void)keep_get(KEEP_CONSOLE, &agent->console);
+	if (!keep_get(KEEP_NODE, &agent->node) || agent->node.is_answered > 1 || agent->node.is_crash_taken > 1) {
+		memset(&agent->node, 0, sizeof(agent->node)); /* never kept, or by an instance that was failing */
+	}
+	if (!keep_get(KEEP_CONSOLE, &agent->console) || agent->console.slots >> WIRE_GUEST_MAX != 0) {
+		memset(&agent->console, 0, sizeof(agent->console));
+	}
 	if (info->nic_kind == AETHER_NIC_NONE) {
 		return;
 	}

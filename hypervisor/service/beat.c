@@ -8,6 +8,7 @@
 #include "service/agent.h"
 #include "service/clock.h"
 #include "service/hvcall.h"
+#include "service/log.h"
 
 static void fill_cpus(const struct agent *agent, const struct aether_telemetry *page, struct beat *beat)
 {
@@ -49,7 +50,10 @@ static void fill_guests(const struct agent *agent, const struct aether_telemetry
 
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
 		const struct guest *guest = &agent->guests->slots[i];
+		const uint32_t console = guests_console(agent->guests, i);
 		guests_report(agent->guests, i, &beat->guests[i]);
+		beat->counters.console.output[i] = heads->head[console];
+		beat->counters.console.input[i] = heads->input_due[console];
 		if (!guest->has_vm || guest->vm >= AETHER_VM_MAX) {
 			continue;
 		}
@@ -58,8 +62,6 @@ static void fill_guests(const struct agent *agent, const struct aether_telemetry
 		}
 		fill_vm(agent, &page->vms[guest->vm], guest->wish.lives, &beat->counters.vms[i]);
 		memcpy(beat->counters.releases[i].manifest, guest->manifest, sizeof(guest->manifest));
-		beat->counters.console.output[i] = heads->head[guest->vm];
-		beat->counters.console.input[i] = heads->input_due[guest->vm];
 		beat->present |= BEAT_BIT(BEAT_VM_0 + i) | BEAT_BIT(BEAT_RELEASE_0 + i);
 	}
 }
@@ -160,6 +162,8 @@ void agent_beat(struct agent *agent, uint64_t now, bool is_answer)
 	}
 	agent->is_beat_due = false;
 	agent->last_beat = now;
+	log_line(LOG_DEBUG, "agent: beat %llu took %llu ticks", (unsigned long long)agent->sequence,
+		 (unsigned long long)(hvcall_ticks() - now));
 	/* In step with the interval, not with this beat; after a long pause from now on. */
 	if (now >= agent->next_beat) {
 		agent->next_beat += interval;

@@ -2,7 +2,8 @@
 /*
  * A guest's blobs, in the manifest's order. Every byte is hostile until its blob's hash was compared; before that
  * only the kernel's header is read, by place_guest(), which bounds all that follows by the memory's size. The hash is
- * made of what stands in the target, not of the source: what is started is what was hashed.
+ * made of what stands in the target, not of the source: what is started is what was hashed. A store's copy is hashed at
+ * each use of the store, not here.
  *
  * With a fetch, the kernel's first 64 bytes are held back until its place is known; all else goes straight to it.
  */
@@ -40,7 +41,7 @@ void fill_start(struct fill *fill, uint64_t counter_hz)
 	fill->why[0] = '\0';
 	fill->blob = 0;
 	fill->done_bytes = 0;
-	fill->is_placed = fill->is_store;
+	fill->is_placed = false;
 	fill->is_asked = false;
 	fill->asked_at = 0;
 	fill->header_bytes = 0;
@@ -68,9 +69,6 @@ static enum fill_result fail(struct fill *fill, enum wire_guest_reason reason)
 
 static uint8_t *target_of(const struct fill *fill)
 {
-	if (fill->is_store) {
-		return fill->memory + fill_store_offset(fill->guest, fill->blob);
-	}
 	return fill->memory + (fill->blob == 0 ? fill->place.kernel_offset : fill->place.initramfs_offset);
 }
 
@@ -97,6 +95,9 @@ static void put(struct fill *fill, const uint8_t *bytes, size_t count)
 	const uint64_t begin = hvcall_ticks();
 
 	memcpy(target, bytes, count);
+	if (fill->store != NULL) {
+		memcpy(fill->store + fill_store_offset(fill->guest, fill->blob) + fill->done_bytes, bytes, count);
+	}
 	const uint64_t copied = hvcall_ticks();
 	if (!fill->is_trusted) {
 		digest_update(&fill->digest, target, count);

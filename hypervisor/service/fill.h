@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Brings a guest's blobs into memory, hashing as it goes, a bounded piece at a time: from the bundle, from a store, or
- * straight from the network. The memory is a guest's that is LOADING, or a store's.
+ * Brings a guest's blobs into its memory, hashing as it goes, a bounded piece at a time: from the bundle, from a store,
+ * or straight from the network; then a store may get a copy of what comes. The memory is a guest's that is LOADING.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +14,8 @@
 #include "wire/guest_state.h"
 #include "wire/manifest.h"
 
-enum { FILL_PIECE_BYTES = 0x10000, FILL_WHY_BYTES = 192, FILL_BLOBS = 2 };
+/* A piece is hashed in some 200 us of CPU time: the service has no more in 10 ms while guests want its CPU. */
+enum { FILL_PIECE_BYTES = 0x1000, FILL_WHY_BYTES = 192, FILL_BLOBS = 2 };
 
 /* Where blobs are served; address 0: nowhere yet. */
 struct origin {
@@ -35,11 +36,11 @@ struct fill {
 	const struct manifest_guest *guest;
 	uint8_t *memory;
 	uint64_t memory_bytes;
-	bool is_store; /* kernel first, initramfs on the next page: else where the kernel's header says */
+	uint8_t *store; /* gets a copy of what is fetched, in a store's form; NULL: nobody does */
 	bool is_trusted; /* the sources were hashed before and cannot have changed */
 	const uint8_t *sources[FILL_BLOBS]; /* kernel, initramfs; NULL: it is fetched */
 	/* the result */
-	struct place place; /* of FILL_DONE, unless is_store */
+	struct place place; /* of FILL_DONE */
 	enum wire_guest_reason reason; /* of FILL_FAILED; of FILL_WAIT why the last try failed */
 	char why[FILL_WHY_BYTES]; /* the same in words, "": nothing failed */
 	uint64_t hash_ticks;

@@ -27,8 +27,6 @@ static enum wire_guest_state state_of(const struct guest *guest)
 		return WIRE_GUEST_STOPPING;
 	case GUEST_LOADED:
 		return WIRE_GUEST_LOADING;
-	case GUEST_STORING:
-		return WIRE_GUEST_FETCHING;
 	case GUEST_FILLING:
 		return guest->fill.sources[0] != NULL ? WIRE_GUEST_LOADING : WIRE_GUEST_FETCHING;
 	default:
@@ -62,6 +60,13 @@ enum wire_guest_state guests_state(const struct guests *guests, uint32_t slot)
 	return state_of(&guests->slots[slot]);
 }
 
+uint32_t guests_console(const struct guests *guests, uint32_t slot)
+{
+	const struct guest *guest = &guests->slots[slot];
+
+	return guest->has_vm && guest->vm < AETHER_VM_MAX ? guest->vm : slot;
+}
+
 bool guests_is_waiting(const struct guests *guests)
 {
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
@@ -76,7 +81,7 @@ bool guests_is_waiting(const struct guests *guests)
 void guests_report(const struct guests *guests, uint32_t slot, struct beat_guest *report)
 {
 	const struct guest *guest = &guests->slots[slot];
-	const bool is_filling = guest->state == GUEST_STORING || guest->state == GUEST_FILLING;
+	const bool is_filling = guest->state == GUEST_FILLING;
 
 	report->state = (uint8_t)state_of(guest);
 	report->reason = (uint8_t)guest->reason;

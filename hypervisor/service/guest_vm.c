@@ -197,6 +197,8 @@ enum wire_guest_reason guest_vm_say_stop(const struct guest *guest, uint32_t rea
 int64_t guest_vm_create(struct guest *guest, const struct manifest_guest *definition, bool has_others)
 {
 	const uint64_t tag = guest_vm_tag(definition, guest->slot);
+
+	guest->vm = guest->slot; /* so that a slot's console goes on where its last VM's ended */
 	const int64_t status = hvcall_vm_create((uint64_t)definition->memory_mib << 20, definition->vcpu_count,
 						has_others ? AETHER_VM_CONSOLE_LINES : 0, tag, &guest->vm);
 
@@ -269,6 +271,7 @@ int64_t guest_vm_create_store(struct guest *guest, const struct manifest_guest *
 {
 	const uint64_t tag = guest_vm_store_tag(definition, guest->slot);
 	const uint64_t bytes = align_up(fill_store_bytes(definition) + STORE_MARK_BYTES, ARM64_IMAGE_ALIGN);
+	guest->store = 0;
 	const int64_t status = hvcall_vm_create(bytes, 0, AETHER_VM_STORE, tag, &guest->store);
 
 	if (status == 0) {

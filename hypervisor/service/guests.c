@@ -21,8 +21,19 @@
 
 enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30000 };
 
+static bool is_sane(const struct keep_slot *wish)
+{
+	return wish->want <= ACK_WANT_RUN && wish->place < MANIFEST_GUEST_MAX &&
+	       wish->ended < WIRE_GUEST_REASON_COUNT && wish->is_restart_due <= 1;
+}
+
+/* An instance whose memory was overwritten must not leave nonsense to the next one. */
 static void keep_wish(const struct guest *guest)
 {
+	if (guest->slot >= WIRE_GUEST_MAX || !is_sane(&guest->wish)) {
+		hvcall_fail(0, 0, 0);
+		return;
+	}
 	(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
 }
 
@@ -135,28 +146,6 @@ static void fail_fill(struct guests *guests, struct guest *guest, uint64_t now)
 
 /* --- filling --- */
 
-static void begin_store(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
-			uint64_t now)
-{
-	struct fill *fill = &guest->fill;
-
-	if (!guest->has_store) {
-		const int64_t status = guest_vm_create_store(guest, definition);
-		if (status != 0) {
-			retry_later(guests, guest, WIRE_REASON_NO_MEMORY,
-				    "the node has no memory to keep its payload in", now);
-			return;
-		}
-	}
-	memset(fill, 0, sizeof(*fill));
-	fill->guest = definition;
-	fill->memory = hvcall_vm_memory(guest->store);
-	fill->memory_bytes = guest->store_bytes;
-	fill->is_store = true;
-	fill_start(fill, guests->info->counter_hz);
-	guest->state = GUEST_STORING;
-}
-
 static uint32_t count_wanted(const struct guests *guests)
 {
 	uint32_t count = 0;
@@ -190,8 +179,12 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 		       uint64_t now)
 {
 	const struct release *release = release_of(guests, guest);
+	const bool needs_store = release->bundle == NULL && guest->is_retained;
 	struct fill *fill = &guest->fill;
 
+	if (guest->has_store && (!needs_store || guest->store_tag != guest->want_store_tag)) {
+		guest_vm_destroy_store(guest);
+	}
 	if (guest->wish.is_restart_due) {
 		/* From here on it is loaded anew whatever happens: the restart is in force. */
 		guest->wish.is_restart_due = 0;
@@ -203,6 +196,10 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 		}
 		return;
 	}
+	if (needs_store && !guest->has_store && guest_vm_create_store(guest, definition) != 0) {
+		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, "the node has no memory to keep its payload in", now);
+		return;
+	}
 	memset(fill, 0, sizeof(*fill));
 	fill->guest = definition;
 	fill->memory = hvcall_vm_memory(guest->vm);
@@ -211,7 +208,9 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 		fill->sources[0] = release->bundle + definition->kernel.offset;
 		fill->sources[1] = release->bundle + definition->initramfs.offset;
 		fill->is_trusted = guest->is_checked;
-	} else if (guest->is_retained) {
+	} else if (needs_store && !guest->is_stored) {
+		fill->store = hvcall_vm_memory(guest->store);
+	} else if (needs_store) {
 		for (uint32_t i = 0; i < FILL_BLOBS; i++) {
 			fill->sources[i] = hvcall_vm_memory(guest->store) + fill_store_offset(definition, i);
 		}
@@ -268,23 +267,14 @@ static bool turn_fill(struct guests *guests, struct guest *guest, uint64_t now)
 	default:
 		break;
 	}
-	if (guest->state == GUEST_STORING) {
+	if (fill->store != NULL) {
 		guest_vm_mark_store(guest, fill->guest);
-		guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
-	} else {
-		finish_fill(guests, guest);
 	}
+	finish_fill(guests, guest);
 	return true;
 }
 
 /* --- the states' turns --- */
-
-static void drop_store(struct guest *guest)
-{
-	if (guest->has_store) {
-		guest_vm_destroy_store(guest);
-	}
-}
 
 /* EMPTY and HELD. */
 static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
@@ -301,8 +291,8 @@ static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
 			guest_vm_destroy(guest);
 			guest->state = GUEST_EMPTY;
 		}
-		if (guest->wish.want == ACK_WANT_EMPTY) {
-			drop_store(guest);
+		if (guest->has_store && guest->wish.want == ACK_WANT_EMPTY) {
+			guest_vm_destroy_store(guest);
 		}
 		return false;
 	}
@@ -310,15 +300,7 @@ static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
 		guest_vm_destroy(guest);
 		guest->state = GUEST_EMPTY;
 	}
-	const bool needs_store = release_of(guests, guest)->bundle == NULL && guest->is_retained;
-	if (guest->has_store && (!needs_store || guest->store_tag != guest->want_store_tag)) {
-		drop_store(guest);
-	}
-	if (needs_store && !guest->is_stored) {
-		begin_store(guests, guest, definition, now);
-	} else {
-		begin_fill(guests, guest, definition, now);
-	}
+	begin_fill(guests, guest, definition, now);
 	return true;
 }
 
@@ -395,7 +377,6 @@ static bool turn(struct guests *guests, struct guest *guest, uint64_t now)
 	case GUEST_EMPTY:
 	case GUEST_HELD:
 		return turn_idle(guests, guest, now);
-	case GUEST_STORING:
 	case GUEST_FILLING:
 		return turn_fill(guests, guest, now);
 	case GUEST_LOADED:
@@ -414,7 +395,9 @@ bool guests_turn(struct guests *guests, uint64_t now)
 
 	releases_turn(&guests->releases, &guests->origin, now);
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		is_busy |= turn(guests, &guests->slots[i], now);
+		if (!guests->slots[i].is_wish_lost) {
+			is_busy |= turn(guests, &guests->slots[i], now);
+		}
 	}
 	return is_busy;
 }
@@ -429,7 +412,7 @@ uint64_t guests_wait(const struct guests *guests, uint64_t now)
 		uint64_t due = UINT64_MAX;
 		if (guest->state == GUEST_STOPPING) {
 			due = look_again;
-		} else if (guest->state == GUEST_STORING || guest->state == GUEST_FILLING) {
+		} else if (guest->state == GUEST_FILLING) {
 			due = fill_wait(&guest->fill, now);
 		} else if (is_wanted(guest) && guest->retry_at > now) {
 			due = guest->retry_at - now;
@@ -466,10 +449,10 @@ void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *w
 	const bool is_other = wish->want != kept->want || wish->place != kept->place ||
 			      !digest_is_equal(wish->manifest, kept->manifest);
 	const bool is_restart = wish->restart_generation > kept->restart_generation;
-	const bool is_under_way = guest->state == GUEST_STORING || guest->state == GUEST_FILLING ||
-				  guest->state == GUEST_LOADED;
+	const bool is_under_way = guest->state == GUEST_FILLING || guest->state == GUEST_LOADED;
 
 	guest->is_settled = false;
+	guest->is_wish_lost = false;
 	kept->generation = wish->generation;
 	kept->want = (uint8_t)wish->want;
 	kept->place = wish->place;
@@ -505,7 +488,7 @@ void guests_set_origin(struct guests *guests, struct origin origin)
 	guests->origin = origin;
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
 		struct guest *guest = &guests->slots[i];
-		if (guest->state == GUEST_STORING || guest->state == GUEST_FILLING) {
+		if (guest->state == GUEST_FILLING) {
 			fill_cancel(&guest->fill);
 			guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
 		}
@@ -525,7 +508,10 @@ void guests_start(struct guests *guests, const struct aether_bootinfo *info)
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
 		struct guest *guest = &guests->slots[i];
 		guest->slot = i;
-		(void)keep_get(KEEP_SLOT_0 + i, &guest->wish);
+		if (keep_get(KEEP_SLOT_0 + i, &guest->wish) && !is_sane(&guest->wish)) {
+			memset(&guest->wish, 0, sizeof(guest->wish));
+			guest->is_wish_lost = true;
+		}
 	}
 	if (info->instance > 1) {
 		guest_vm_adopt(guests);
@@ -540,6 +526,7 @@ static void want_bundle(struct guests *guests)
 	for (uint32_t i = 0; i < bundle->manifest.guest_count; i++) {
 		struct guest *guest = &guests->slots[i];
 		if (guest->wish.generation == 0 && guest->wish.want == ACK_WANT_EMPTY) {
+			guest->is_wish_lost = false;
 			guest->wish.want = ACK_WANT_RUN;
 			guest->wish.place = (uint8_t)i;
 			memcpy(guest->wish.manifest, bundle->sha256, DIGEST_BYTES);

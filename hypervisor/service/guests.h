@@ -3,9 +3,10 @@
 /*
  * The guests: for each slot what is wanted (kept by the core), what is there, and the steps from the one to the other.
  *
- *     EMPTY --> STORING --> EMPTY      a retained payload is fetched into the slot's store
  *     EMPTY --> FILLING --> LOADED --> RUNNING --> STOPPING --> HELD
- *     HELD: its VM is there, stopped or half loaded: --> STORING, --> FILLING (reset first), or destroyed --> EMPTY
+ *     HELD: its VM is there, stopped or half loaded: --> FILLING (reset first), or destroyed --> EMPTY
+ *
+ * A payload that is to be retained goes into the slot's store while it is fetched for the first time.
  *
  * A VM carries a tag: the slot, and a digest of its definition in the manifest. So a new instance of the service knows
  * a guest that is still what is wanted, and leaves it alone.
@@ -24,7 +25,6 @@
 enum guest_state {
 	GUEST_EMPTY = 0,
 	GUEST_HELD,
-	GUEST_STORING,
 	GUEST_FILLING,
 	GUEST_LOADED,
 	GUEST_RUNNING,
@@ -35,6 +35,7 @@ struct guest {
 	enum guest_state state;
 	uint32_t slot;
 	struct keep_slot wish;
+	bool is_wish_lost; /* the record makes no sense: nothing is done until the controller says it again */
 	char name[MANIFEST_NAME_BYTES]; /* "" until its manifest is known */
 	bool has_want_tags; /* of what is wanted, made once */
 	bool is_settled; /* it runs, and is what is wanted: nothing to look at until there is a new wish */
@@ -90,6 +91,8 @@ bool guests_turn(struct guests *guests, uint64_t now);
 uint64_t guests_wait(const struct guests *guests, uint64_t now);
 /* Some guest runs, or is on its way to. */
 bool guests_any(const struct guests *guests);
+/* The VM whose console is the slot's: also after its guest has ended. */
+uint32_t guests_console(const struct guests *guests, uint32_t slot);
 /* Some guest wants what the controller does not give. */
 bool guests_is_waiting(const struct guests *guests);
 /* How a slot stands, for the beat: in a word, and whole. */

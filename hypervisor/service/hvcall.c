@@ -59,7 +59,7 @@ static int64_t hvcall_of_vm(uint32_t id, uint32_t vm)
 
 int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags, uint64_t tag, uint32_t *vm)
 {
-	struct hvcall_registers r = {.x = {0, ram_bytes, vcpu_count, flags, tag}};
+	struct hvcall_registers r = {.x = {0, ram_bytes, vcpu_count, flags, tag, *vm}};
 	const int64_t status = hvcall(AETHER_HVC_VM_CREATE, &r);
 
 	if (status == 0) {

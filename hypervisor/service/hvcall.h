@@ -35,6 +35,7 @@ struct hvcall_kept {
 enum { HVCALL_KEY_BYTES = 32, HVCALL_INPUT_MAX_BYTES = 32, HVCALL_POST_MAX = 12 };
 
 /* Each returns 0 or a negative AETHER_E*; results are written on 0 only, unless said otherwise. */
+/* *vm goes in as the number that a guest should get. */
 int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags, uint64_t tag, uint32_t *vm);
 int64_t hvcall_vm_start(uint32_t vm, uint64_t entry_ipa, uint64_t x0);
 int64_t hvcall_vm_reset(uint32_t vm);

@@ -25,6 +25,7 @@ $(call host_test,test_loader_config,tests/unit/test_loader_config.c hypervisor/s
 $(call host_test,test_guest_fdt,tests/unit/test_guest_fdt.c hypervisor/service/guest_fdt.c $(libfdt_rw))
 $(call host_test,test_loader,tests/unit/test_loader.c $(agent_test))
 $(call host_test,test_agent,tests/unit/test_agent.c $(agent_test))
+$(call host_test,test_agent_console,tests/unit/test_agent_console.c $(agent_test))
 $(call host_test,test_agent_bundle,tests/unit/test_agent_bundle.c $(agent_test))
 $(call host_test,test_agent_restart,tests/unit/test_agent_restart.c $(agent_test))
 $(call host_test,test_agent_guests,tests/unit/test_agent_guests.c $(agent_test))

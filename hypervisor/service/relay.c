@@ -25,9 +25,9 @@ static uint64_t oldest_of(uint64_t head)
 	return head > AETHER_CONSOLE_RING_BYTES ? head - AETHER_CONSOLE_RING_BYTES : 0;
 }
 
-static uint64_t head_of(const struct guest *guest)
+static uint64_t head_of(uint32_t vm)
 {
-	const uint64_t head = hvcall_console_heads()->head[guest->vm];
+	const uint64_t head = hvcall_console_heads()->head[vm];
 
 	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* the head is written behind its bytes */
 	return head;
@@ -53,18 +53,19 @@ static void skip_lost(struct agent *agent, struct relay *relay, uint64_t head)
 	}
 }
 
-static bool send_chunk(struct agent *agent, const struct guest *guest, struct relay *relay, uint64_t head)
+static bool send_chunk(struct agent *agent, uint32_t slot, struct relay *relay, uint64_t head)
 {
 	uint8_t text[CONSOLE_OUTPUT_MAX_BYTES];
 	uint8_t bytes[DATAGRAM_MAX_BYTES];
-	const volatile uint8_t *ring = hvcall_console_ring(guest->vm);
+	const uint32_t vm = guests_console(agent->guests, slot);
+	const volatile uint8_t *ring = hvcall_console_ring(vm);
 	const uint64_t rest = head - relay->sent;
 	const uint16_t count = (uint16_t)(rest < sizeof(text) ? rest : sizeof(text));
 
 	for (uint16_t i = 0; i < count; i++) {
 		text[i] = ring[(relay->sent + i) % AETHER_CONSOLE_RING_BYTES];
 	}
-	if (oldest_of(head_of(guest)) > relay->sent) {
+	if (oldest_of(head_of(vm)) > relay->sent) {
 		return true; /* overwritten while it was read: the next turn counts what is lost */
 	}
 	const struct console_chunk chunk = {
@@ -72,7 +73,7 @@ static bool send_chunk(struct agent *agent, const struct guest *guest, struct re
 		.instance = agent->info->instance,
 		.sequence = ++agent->sequence,
 		.type = DATAGRAM_CONSOLE_OUTPUT,
-		.slot = (uint8_t)guest->slot,
+		.slot = (uint8_t)slot,
 		.offset = relay->sent,
 		.head = head,
 		.count = count,
@@ -95,13 +96,12 @@ void agent_relay_turn(struct agent *agent, uint64_t now)
 	uint32_t left = CHUNKS_A_TURN;
 
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		const struct guest *guest = &agent->guests->slots[i];
 		struct relay *relay = &agent->relays[i];
 		/* A new instance first hears up to where the controller has all. */
-		if (!relay->is_watched || !guest->has_vm || agent->replay.highest == 0) {
+		if (!relay->is_watched || agent->replay.highest == 0) {
 			continue;
 		}
-		const uint64_t head = head_of(guest);
+		const uint64_t head = head_of(guests_console(agent->guests, i));
 		skip_lost(agent, relay, head);
 		if (relay->taken < relay->sent &&
 		    now - relay->taken_at > clock_ticks(RESEND_MS, agent->info->counter_hz)) {
@@ -113,7 +113,7 @@ void agent_relay_turn(struct agent *agent, uint64_t now)
 			if (relay->sent == relay->taken) {
 				relay->taken_at = now; /* nothing was under way: the wait begins here */
 			}
-			if (!send_chunk(agent, guest, relay, head)) {
+			if (!send_chunk(agent, i, relay, head)) {
 				return;
 			}
 			skip_lost(agent, relay, head);
@@ -125,7 +125,7 @@ uint64_t agent_relay_wait(const struct agent *agent, uint64_t now)
 {
 	(void)now;
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		if (agent->relays[i].is_watched && agent->guests->slots[i].has_vm) {
+		if (agent->relays[i].is_watched) {
 			return clock_ticks(LOOK_MS, agent->info->counter_hz);
 		}
 	}

@@ -22,14 +22,14 @@ static void log_machine(const struct aether_bootinfo *info)
 		 (unsigned long long)(info->core_bytes >> 10));
 }
 
-/* Lets the core end this service at random, as a test's trailer asks; it goes on over instances. */
+/* Lets the core end this service at random, as a test's trailer asks. Once: the schedule goes on over instances. */
 static void arm_chaos(const struct service *service)
 {
 #ifdef AETHER_SIMULATION
 	const uint32_t *chaos = service->config.chaos;
 	uint64_t left = 0;
 
-	if (service->info->is_simulation && chaos[1] != 0 &&
+	if (service->info->is_simulation && service->info->instance == 1 && chaos[1] != 0 &&
 	    hvcall_chaos(chaos[0], chaos[1], chaos[2], chaos[3], &left) != 0) {
 		log_line(LOG_ERROR, "agent: the core does not end this service at random");
 	}
@@ -43,6 +43,8 @@ void service_start(struct service *service, const struct service_inputs *inputs)
 	const struct aether_bootinfo *info = inputs->info;
 
 	memset(service, 0, sizeof(*service));
+	service->first_guard = SERVICE_GUARD;
+	service->last_guard = SERVICE_GUARD;
 	service->info = info;
 	const char *wrong = config_decode(inputs->trailer, info->trailer_bytes, &service->config);
 	log_set_level(service->config.log_level);
@@ -103,6 +105,10 @@ bool service_turn(struct service *service)
 {
 	const uint64_t now = hvcall_ticks();
 
+	if (service->first_guard != SERVICE_GUARD || service->last_guard != SERVICE_GUARD) {
+		hvcall_fail(0, 0, 0);
+		return false;
+	}
 	if (service->agent.state != AGENT_OFF) {
 		net_poll(now);
 		http_poll(now);

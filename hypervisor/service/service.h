@@ -9,6 +9,8 @@
 #include "service/config.h"
 #include "service/guests.h"
 
+#define SERVICE_GUARD UINT64_C(0x6165746865722121)
+
 struct service_inputs {
 	const struct aether_bootinfo *info;
 	const void *trailer; /* info->trailer_bytes of it */
@@ -17,11 +19,13 @@ struct service_inputs {
 };
 
 struct service {
+	uint64_t first_guard; /* SERVICE_GUARD, like last_guard: else its memory was overwritten */
 	const struct aether_bootinfo *info;
 	struct config config;
 	struct guests guests;
 	struct agent agent;
 	bool has_bundle; /* a sound one */
+	uint64_t last_guard;
 };
 
 /* Begins: what is kept, the bundle's guests, the card. */

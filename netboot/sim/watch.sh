@@ -107,7 +107,12 @@ read_serial() {
 		note[i]=$(printable "${line#*aether: boot: }")
 		;;
 	*"aether: core "*) enter "$i" 3 ;;
-	*"aether: loader"* | *"aether: service"*) enter_service "$i" '' ;;
+	*"aether: agent: waits "* | *"aether: agent: was rejected"*)
+		enter_service "$i" waiting
+		note[i]=$(printable "${line#*aether: agent: }")
+		;;
+	*"aether: agent"*) note[i]= ;;
+	*"aether: loader"*) ((stage[i] == 4)) || enter_service "$i" "" ;;
 	*"Linux version "*) enter "$i" 5 ;;
 	*"aether: ready"*) enter "$i" 6 ;;
 	esac
@@ -128,7 +133,7 @@ read_peer() {
 	i=$((16#${BASH_REMATCH[2]}))
 	((i >= 1 && i <= NODES)) || return 0
 	case ${BASH_REMATCH[1]} in
-	hello) enter_service "$i" hello ;;
+	hello) ((stage[i] == 4)) || enter_service "$i" hello ;;
 	pending) enter_service "$i" pending ;;
 	approved) enter_service "$i" approved ;;
 	rejected) enter_service "$i" rejected ;;

@@ -22,6 +22,7 @@
 #define POISON UINT64_C(0xa5a5a5a5a5a5a5a5)
 #define OUTPUT UINT64_C(0x0000fffffffff000)
 #define FIRMWARE (UINT32_C(1) << 31)
+#define SCRUBBED (UINT32_C(1) << 31) /* in owner.writers: the firmware is none of them any more */
 
 enum { ENTRIES = 512, TABLE_MAX = 16, LAST_LEVEL = 3, ROOT_PAGES = 2, NO_PARENT = -1 };
 enum { RAM_PAGES = FAKE_RAM_BYTES / PAGE_BYTES };
@@ -43,7 +44,8 @@ struct watched_page {
 };
 
 struct owner {
-	uint32_t writers; /* bit v: VMID v could write it since the last scrub; FIRMWARE */
+	/* Bit v: VMID v could write it since the last scrub; SCRUBBED. All zero: the firmware alone could. */
+	uint32_t writers;
 	uint16_t vmid; /* who reaches it, if count is not 0 */
 	uint16_t count; /* entries through which it is reached */
 };
@@ -57,7 +59,7 @@ static struct {
 	struct watched_page *pages;
 	size_t count, room;
 	uint64_t clock, last_publish;
-	uint64_t handed_out[RAM_PAGES]; /* clock of the last hal_core_page() of the page */
+	uint64_t *handed_out; /* by page: clock of its last hal_core_page() */
 	struct owner *owners;
 	uint16_t service_vmid;
 	pa_t service_base;
@@ -68,7 +70,13 @@ void fake_tables_reset(void)
 {
 	free(watch.pages);
 	free(watch.owners);
+	free(watch.handed_out);
 	memset(&watch, 0, sizeof(watch));
+	/* Both tables are large and zero: a page of them exists once it is touched. */
+	watch.handed_out = calloc(RAM_PAGES, sizeof(*watch.handed_out));
+	if (watch.handed_out == NULL) {
+		abort();
+	}
 }
 
 static uint64_t slot_bytes(unsigned level)
@@ -115,9 +123,10 @@ static void page_reached(uint64_t pa, uint16_t vmid, bool is_writable)
 	}
 	uint32_t harmless = (UINT32_C(1) << vmid) | (UINT32_C(1) << watch.service_vmid);
 	harmless |= vmid == watch.service_vmid ? FIRMWARE : 0;
-	if ((owner->writers & ~harmless) != 0) {
+	const uint32_t writers = owner->writers ^ FIRMWARE;
+	if ((writers & ~harmless) != 0) {
 		fake_fail("page %#llx reaches VMID %u unscrubbed: writers so far %#x",
-			  (unsigned long long)pa, vmid, owner->writers);
+			  (unsigned long long)pa, vmid, writers);
 	}
 	if (owner->count != 0 && owner->vmid != vmid) {
 		fake_fail("page %#llx reaches VMID %u while VMID %u has it", (unsigned long long)pa,
@@ -167,9 +176,6 @@ void fake_watch_ownership(uint16_t service_vmid)
 	if (watch.owners == NULL) {
 		abort();
 	}
-	for (size_t i = 0; i < RAM_PAGES; i++) {
-		watch.owners[i].writers = FIRMWARE;
-	}
 }
 
 void fake_watch_service_memory(pa_t base, uint64_t bytes)
@@ -206,7 +212,7 @@ void fake_tables_scrubbed(pa_t pa, uint64_t bytes)
 				  (unsigned long long)(pa.v + at), owner->vmid);
 		}
 		if (owner != NULL) {
-			owner->writers = 0;
+			owner->writers = SCRUBBED;
 		}
 	}
 }

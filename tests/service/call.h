@@ -40,7 +40,7 @@ static inline int64_t call3(uint32_t id, uint64_t x1, uint64_t x2, uint64_t x3)
 	return call(id, &c);
 }
 
-/* A line of at most 160 bytes, once there is room for all of it. */
+/* A line, once there is room. One of at most 48 bytes stays in one piece, whoever else writes to the console. */
 #define SAY(...)                                                                                   \
 	do {                                                                                       \
 		char say_text[160];                                                                \
@@ -58,7 +58,11 @@ static inline void say(const char *text, uint64_t bytes)
 			c.x[2 + i / 8] |= (uint64_t)(uint8_t)text[done + i] << (8 * (i % 8));
 		}
 		const uint64_t part = c.x[1];
-		done += call(AETHER_HVC_LOG, &c) == 0 ? part : 0;
+		if (call(AETHER_HVC_LOG, &c) == 0) {
+			done += part;
+		} else {
+			(void)call3(AETHER_HVC_ALIVE, 0, 0, 0); /* the console is full */
+		}
 	}
 }
 

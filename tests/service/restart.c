@@ -159,7 +159,7 @@ static void start_guest(void)
 {
 	struct call c = {.x = {0, GUEST_BYTES, 1, AETHER_VM_CONSOLE_LINES}};
 	if (call(AETHER_HVC_VM_CREATE, &c) != 0 || c.x[1] != 0) {
-		SAY("aether: test: no guest\n");
+		SAY("t: no guest\n");
 		return;
 	}
 	volatile uint8_t *ram = (volatile uint8_t *)(uintptr_t)AETHER_IPA_LOAD(0);
@@ -176,6 +176,14 @@ static int64_t chaos(uint64_t seed, uint64_t count, uint64_t mean_us, uint64_t k
 	return status == 0 ? (int64_t)c.x[1] : status;
 }
 
+/* In long work, on a slow emulator: a sign of life now and then. */
+static void live(uint64_t i)
+{
+	if (i % 1024 == 0) {
+		(void)call3(AETHER_HVC_ALIVE, 0, 0, 0);
+	}
+}
+
 /* Nothing of the last instance is left, in memory or in registers. Then something of this one is put there. */
 static const char *traces(void)
 {
@@ -187,6 +195,7 @@ static const char *traces(void)
 			return "memory";
 		}
 		pattern[i] = 0xa5a5a5a5a5a5a5a5;
+		live(i);
 	}
 	__asm__ volatile("msr tpidr_el1, %0" : : "r"(~UINT64_C(0)));
 	__asm__ volatile("msr far_el1, %0" : : "r"(~UINT64_C(0)));
@@ -213,6 +222,7 @@ static struct aether_service_header *make_newer(void)
 	const uint64_t bytes = ((const struct aether_service_header *)(const void *)image)->file_bytes;
 	for (uint64_t i = 0; i < bytes && i < NEWER_BYTES; i++) {
 		newer[i] = image[i];
+		live(i);
 	}
 	newer[(uintptr_t)&test_version - AETHER_IPA_SERVICE] = 2;
 	return header;
@@ -243,25 +253,25 @@ static void update(void)
 	header->entry_offset = good.total_bytes;
 	refused += try_update(ipa, good.file_bytes) == AETHER_EINVAL;
 	*header = good;
-	SAY("aether: test: %u of 9 bad images refused\n", refused);
+	SAY("t: %u of 9 bad images refused\n", refused);
 	(void)try_update(ipa, good.file_bytes);
 }
 
 void service_main(void)
 {
 	const uint32_t n = info->instance;
-	SAY("aether: test: instance %u after %u in %lu us, entropy %lx, traces of %s\n", n, info->restart_cause,
-	    n == 1 ? 0 : (info->core_ticks - info->restart_ticks) * 1000000 / info->counter_hz,
-	    *(const volatile uint64_t *)info->entropy, traces());
+	SAY("t: %u after %u in %lu us, %s\n", n, info->restart_cause,
+	    n == 1 ? 0 : (info->core_ticks - info->restart_ticks) * 1000000 / info->counter_hz, traces());
+	SAY("t: %u entropy %lx\n", n, *(const volatile uint64_t *)info->entropy);
 	if (n == 1) {
 		start_guest();
 		(void)chaos(FAR_SEED, 1, FAR_US, 1u << AETHER_CHAOS_KILL);
 		fail(0, 0, 0);
 	}
 	if (n < FIRST_CHAOS) {
-		SAY("aether: test: %s: %u\n", deaths[n - FIRST_DEATH].name, deaths[n - FIRST_DEATH].cause);
+		SAY("t: %s: %u\n", deaths[n - FIRST_DEATH].name, deaths[n - FIRST_DEATH].cause);
 		deaths[n - FIRST_DEATH].die();
-		SAY("aether: test: lives on\n");
+		SAY("t: lives on\n");
 		fail(0, 0, 0);
 	}
 	if (n == FIRST_CHAOS) {
@@ -270,13 +280,12 @@ void service_main(void)
 	}
 	if (n < FIRST_OWN) {
 		work();
-		SAY("aether: test: chaos is over in instance %u\n", n);
+		SAY("t: chaos is over in instance %u\n", n);
 	}
 	if (n < FIRST_UPDATE) {
 		fail(0, 0, 0);
 	}
-	SAY("aether: test: instance %u is of version %u, sha256 %02x%02x\n", n, test_version, info->service_sha256[0],
-	    info->service_sha256[1]);
+	SAY("t: %u version %u sha256 %02x%02x\n", n, test_version, info->service_sha256[0], info->service_sha256[1]);
 	if (n == FIRST_UPDATE) {
 		update();
 	}
@@ -285,7 +294,7 @@ void service_main(void)
 	}
 	struct call c = {.x = {0}};
 	(void)call(AETHER_HVC_VM_INFO, &c);
-	SAY("aether: test: done, the guest's state is %u\n", (uint32_t)c.x[1]);
+	SAY("t: done, guest %u\n", (uint32_t)c.x[1]);
 	for (;;) {
 		(void)call3(AETHER_HVC_NODE_OFF, 0, 0, 0);
 	}

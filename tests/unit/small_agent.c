@@ -23,7 +23,7 @@ int small_agent_set_up(void **state)
 	(void)state;
 	small_core_reset();
 	core.is_endless = true;
-	core.is_lowest_first = true;
+	core.is_obliging = true;
 	small_net_reset();
 	small_core_info(&info);
 	info.nic_kind = AETHER_NIC_VIRTIO;

@@ -12,7 +12,7 @@
 #include "unit/small_net.h"
 
 /* Longer than a piece of work, and than a read of the fake server. */
-enum { SMALL_AGENT_KERNEL_BYTES = 150000, SMALL_AGENT_INITRAMFS_BYTES = 5000, SMALL_AGENT_TURNS = 4000 };
+enum { SMALL_AGENT_KERNEL_BYTES = 20000, SMALL_AGENT_INITRAMFS_BYTES = 5000, SMALL_AGENT_TURNS = 4000 };
 
 /* A manifest that the controller serves, and the blobs of its guests. */
 struct small_release {

@@ -86,9 +86,10 @@ int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags
 	if (core.create_status != 0) {
 		return leave_call(core.create_status);
 	}
-	for (uint32_t i = 0; i < count; i++) {
+	const bool is_given = core.is_obliging && !is_store && core.vms[*vm].state == AETHER_VM_NONE;
+	for (uint32_t i = is_given ? *vm : 0; i < count; i++) {
 		/* From the highest: a guest's index is not its VM's number. */
-		const uint32_t number = first + (core.is_lowest_first ? i : count - 1 - i);
+		const uint32_t number = first + (core.is_obliging ? i : count - 1 - i);
 		struct small_core_vm *v = &core.vms[number];
 		if (v->state == AETHER_VM_NONE) {
 			*v = (struct small_core_vm){

@@ -48,7 +48,7 @@ struct small_core {
 	size_t script_count;
 	size_t script_at;
 	bool is_endless; /* a wait without an event ends at its deadline; else it is an error */
-	bool is_lowest_first; /* the order in which VMs are handed out */
+	bool is_obliging; /* a guest gets the number that it asks for, or the lowest */
 	int64_t create_status; /* what every VM_CREATE answers, if not 0 */
 	int64_t start_status;
 	int64_t reset_status;

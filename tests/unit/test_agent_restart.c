@@ -270,15 +270,32 @@ static void vms_of_nobody_are_given_back(void **state)
 static void records_that_make_no_sense_are_survived(void **state)
 {
 	(void)state;
+	net.answer.udp_port = DATAGRAM_PORT; /* another would be lost with its record */
 	run_guest();
 	for (uint32_t i = 0; i < AETHER_KEEP_RECORDS; i++) {
 		memset(core.records[i].bytes, 0xff, sizeof(core.records[i].bytes));
 		core.records[i].generation = 5;
 	}
 	small_agent_restart();
+	small_agent_turns(1);
 	settle();
 	assert_int_equal(core.off_count, 0);
-	assert_true(net.sent_count > 1);
+	assert_loaded(0, &release, 0); /* the controller said it again; the guest was left alone until then */
+	assert_int_equal(small_agent_vm(0)->stop_count, 0);
+	assert_int_equal(service.guests.slots[0].wish.generation, wishes.guests[0].generation);
+}
+
+static void overwritten_memory_is_not_kept(void **state)
+{
+	(void)state;
+	struct hvcall_kept records[AETHER_KEEP_RECORDS];
+
+	run_guest();
+	memcpy(records, core.records, sizeof(records));
+	memset(&service, 0xad, sizeof(service));
+	assert_false(service_turn(&service));
+	assert_int_equal(core.fail_count, 1);
+	assert_memory_equal(records, core.records, sizeof(records));
 }
 
 int main(void)
@@ -290,6 +307,7 @@ int main(void)
 		TEST(stores_that_are_not_whole_are_filled_again),
 		TEST(vms_of_nobody_are_given_back),
 		TEST(records_that_make_no_sense_are_survived),
+		TEST(overwritten_memory_is_not_kept),
 		TEST(a_death_at_each_call_with_payloads_retained),
 		TEST(a_death_at_each_call_with_payloads_fetched),
 	};

@@ -108,11 +108,77 @@ static void damaged_trailers_are_survived(void **state)
 	}
 }
 
+static size_t make_with(const char *property, const void *value, size_t bytes)
+{
+	assert_int_equal(fdt_create(tree, sizeof(tree)), 0);
+	assert_int_equal(fdt_finish_reservemap(tree), 0);
+	assert_int_equal(fdt_begin_node(tree, ""), 0);
+	assert_int_equal(fdt_property_string(tree, "compatible", "aether,config-v1"), 0);
+	assert_int_equal(fdt_property_string(tree, "log-level", "info"), 0);
+	assert_int_equal(fdt_property(tree, property, value, (int)bytes), 0);
+	assert_int_equal(fdt_end_node(tree), 0);
+	assert_int_equal(fdt_finish(tree), 0);
+	return fdt_totalsize(tree);
+}
+
+static void controllers(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		uint32_t address;
+		uint16_t port;
+	} good[] = {{"10.0.0.1", 0x0a000001, 7480},
+		    {"255.255.255.255:1", 0xffffffff, 1},
+		    {"1.2.3.4:65535", 0x01020304, 65535}};
+	static const char *const bad[] = {
+		"", "10.0.0", "10.0.0.", "10.0.0.1.", "10.0.0.256", "0.0.0.0", "1.2.3.4:", "1.2.3.4:0",
+		"1.2.3.4:65536", "1.2.3.4:1 ", " 1.2.3.4", "1.2.3.0004", "1.2.3.4x", "-1.2.3.4", "controller",
+	};
+	struct config config;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		const size_t bytes = make_with("controller", good[i].text, strlen(good[i].text) + 1);
+		assert_null(config_decode(tree, bytes, &config));
+		assert_int_equal(config.controller, good[i].address);
+		assert_int_equal(config.controller_port, good[i].port);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const size_t bytes = make_with("controller", bad[i], strlen(bad[i]) + 1);
+		assert_string_equal(config_decode(tree, bytes, &config),
+				    "controller is not an IPv4 address with or without a port");
+		assert_int_equal(config.controller, 0);
+		assert_int_equal(config.controller_port, 7480);
+		assert_int_equal(config.log_level, LOG_INFO);
+	}
+	/* Without its NUL, with two, and without anything. */
+	assert_non_null(config_decode(tree, make_with("controller", "10.0.0.1", 8), &config));
+	assert_non_null(config_decode(tree, make_with("controller", "10.0.0.1\0", 10), &config));
+	assert_non_null(config_decode(tree, make_with("controller", "", 0), &config));
+}
+
+static void chaos(void **state)
+{
+	(void)state;
+	static const uint8_t cells[16] = {0, 0, 0, 1, 0, 0, 0, 200, 0, 0, 0x27, 0x10, 0, 0, 0, 0x7f};
+	struct config config;
+
+	assert_null(config_decode(tree, make_with("chaos", cells, sizeof(cells)), &config));
+	assert_int_equal(config.chaos[0], 1);
+	assert_int_equal(config.chaos[1], 200);
+	assert_int_equal(config.chaos[2], 10000);
+	assert_int_equal(config.chaos[3], 0x7f);
+	assert_non_null(config_decode(tree, make_with("chaos", cells, 12), &config));
+	assert_int_equal(config.chaos[1], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(levels),
 		cmocka_unit_test(defaults),
+		cmocka_unit_test(controllers),
+		cmocka_unit_test(chaos),
 		cmocka_unit_test(wrong_trailers_are_named),
 		cmocka_unit_test(damaged_trailers_are_survived),
 	};
