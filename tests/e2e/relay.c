@@ -34,6 +34,7 @@
 #define QUEUE_FRAMES 2048u
 #define TURN_FRAMES 64u
 #define PPM 1000000u
+#define FULL_WAIT_US 50u
 
 struct frame {
 	uint64_t due_us;
@@ -52,6 +53,7 @@ struct direction {
 	uint16_t spare[QUEUE_FRAMES];
 	size_t count;
 	size_t spare_count;
+	bool is_full; /* who takes the frames has no room now */
 
 	uint64_t frames_in, bytes_in, lost, doubled, held, full, failed;
 	size_t longest;
@@ -182,11 +184,14 @@ static void read_frames(struct direction *direction, int from)
 	}
 }
 
-/* Sends what is due. What cannot be taken now is lost, as on a wire: QEMU may not be there yet. */
+/* Sends what is due. What nobody is there to take is lost, as on a wire; but a socket holds some ten frames, which is
+ * no wire's doing: when it is full the rest waits. */
 static void send_due(struct direction *direction)
 {
 	size_t done = 0;
 	const uint64_t now = now_us();
+
+	direction->is_full = false;
 
 	while (done < direction->count && direction->frames[direction->order[done]].due_us <= now) {
 		const struct frame *frame = &direction->frames[direction->order[done]];
@@ -196,6 +201,10 @@ static void send_due(struct direction *direction)
 						      (const struct sockaddr *)direction->address,
 						      sizeof(*direction->address));
 
+		if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+			direction->is_full = true;
+			break;
+		}
 		direction->failed += sent != (ssize_t)frame->bytes;
 		direction->spare[direction->spare_count++] = direction->order[done];
 		done++;
@@ -208,6 +217,11 @@ static uint64_t next_due(const struct direction *direction, uint64_t most)
 {
 	if (direction->count == 0) {
 		return most;
+	}
+	if (direction->is_full) {
+		const uint64_t again = now_us() + FULL_WAIT_US;
+
+		return again < most ? again : most;
 	}
 	const uint64_t due = direction->frames[direction->order[0]].due_us;
 
