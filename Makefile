@@ -249,9 +249,9 @@ check: lint everything ## the fast part: lint, both compilers, unit and model te
 soak: deps ## half an hour (SOAK=1800 seconds, SEED=1) of a service that is killed, on a bad network, as root
 	@$(user_make) everything
 	@trap '$(hand_over)' EXIT; SOAK=$(or $(SOAK),1800) SEED=$(or $(SEED),1) tests/e2e/service --soak
-bench: ## the measurements, as a table
+bench: ## the measurements, as a table; as root those of the service too
 	@$(user_make) everything
-	@tests/bench/run
+	@trap '$(hand_over)' EXIT; tests/bench/run
 deps: ## installs the Debian packages that are missing (as root)
 	@images/deps/install
 deps-update: ## moves the lock file of what is fetched to what the mirror has now

@@ -42,6 +42,7 @@ void fill_start(struct fill *fill, uint64_t counter_hz)
 	fill->blob = 0;
 	fill->done_bytes = 0;
 	fill->is_placed = false;
+	fill->why_unplaced = NULL;
 	fill->is_asked = false;
 	fill->asked_at = 0;
 	fill->header_bytes = 0;
@@ -72,49 +73,53 @@ static uint8_t *target_of(const struct fill *fill)
 	return fill->memory + (fill->blob == 0 ? fill->place.kernel_offset : fill->place.initramfs_offset);
 }
 
-/* The kernel's header is whole, or the kernel shorter than one: finds all places. */
-static bool find_place(struct fill *fill)
+/* How much of the blob has come. */
+static uint64_t arrived(const struct fill *fill)
 {
-	const struct manifest_guest *guest = fill->guest;
-	const char *why = place_guest(&fill->header, guest->kernel.size_bytes,
-				      guest->has_initramfs ? guest->initramfs.size_bytes : 0, fill->memory_bytes,
-				      &fill->place);
-
-	if (why != NULL) {
-		fmt_string(fill->why, sizeof(fill->why), "%s", why);
-		fill->reason = WIRE_REASON_NOT_A_KERNEL;
-		return false;
-	}
-	fill->is_placed = true;
-	return true;
+	return fill->is_placed || fill->why_unplaced != NULL ? fill->done_bytes : fill->header_bytes;
 }
 
 static void put(struct fill *fill, const uint8_t *bytes, size_t count)
 {
-	uint8_t *target = target_of(fill) + fill->done_bytes;
 	const uint64_t begin = hvcall_ticks();
 
-	memcpy(target, bytes, count);
-	if (fill->store != NULL) {
+	if (fill->is_placed) {
+		uint8_t *target = target_of(fill) + fill->done_bytes;
+		memcpy(target, bytes, count);
+		bytes = target;
+	}
+	if (fill->is_placed && fill->store != NULL) {
 		memcpy(fill->store + fill_store_offset(fill->guest, fill->blob) + fill->done_bytes, bytes, count);
 	}
 	const uint64_t copied = hvcall_ticks();
 	if (!fill->is_trusted) {
-		digest_update(&fill->digest, target, count);
+		digest_update(&fill->digest, bytes, count);
 		fill->hash_ticks += hvcall_ticks() - copied;
 	}
 	fill->copy_ticks += copied - begin;
 	fill->done_bytes += count;
 }
 
-/* The next bytes of the blob, from wherever they come. False: it cannot go on. */
+/* The kernel's header is whole, or the kernel shorter than one: finds all places. Where there are none, the rest of the
+ * kernel is only hashed: whether it is damaged matters more. */
+static void find_place(struct fill *fill)
+{
+	const struct manifest_guest *guest = fill->guest;
+
+	fill->why_unplaced = place_guest(&fill->header, guest->kernel.size_bytes,
+					 guest->has_initramfs ? guest->initramfs.size_bytes : 0, fill->memory_bytes,
+					 &fill->place);
+	fill->is_placed = fill->why_unplaced == NULL;
+	put(fill, (const uint8_t *)&fill->header, fill->header_bytes);
+}
+
+/* The next bytes of the blob, from wherever they come. False: more came than there are. */
 static bool take(struct fill *fill, const uint8_t *bytes, size_t count)
 {
-	if (count > blob_of(fill)->size_bytes - fill->done_bytes - (fill->is_placed ? 0 : fill->header_bytes)) {
-		fmt_string(fill->why, sizeof(fill->why), "more came than was asked for");
+	if (count > blob_of(fill)->size_bytes - arrived(fill)) {
 		return false;
 	}
-	if (!fill->is_placed) {
+	if (!fill->is_placed && fill->why_unplaced == NULL) {
 		const size_t rest = sizeof(fill->header) - fill->header_bytes;
 		const size_t part = count < rest ? count : rest;
 		memcpy((uint8_t *)&fill->header + fill->header_bytes, bytes, part);
@@ -122,12 +127,9 @@ static bool take(struct fill *fill, const uint8_t *bytes, size_t count)
 		bytes += part;
 		count -= part;
 		if (fill->header_bytes < sizeof(fill->header)) {
-			return true; /* a kernel that ends here is refused by finish_blob() */
+			return true; /* a kernel that ends here is for finish_blob() */
 		}
-		if (!find_place(fill)) {
-			return false;
-		}
-		put(fill, (const uint8_t *)&fill->header, sizeof(fill->header));
+		find_place(fill);
 	}
 	put(fill, bytes, count);
 	return true;
@@ -137,19 +139,18 @@ static bool take(struct fill *fill, const uint8_t *bytes, size_t count)
 
 static enum fill_result copy_piece(struct fill *fill)
 {
-	const uint64_t at = fill->is_placed ? fill->done_bytes : fill->header_bytes;
+	const uint64_t at = arrived(fill);
 	const uint64_t rest = blob_of(fill)->size_bytes - at;
 	const size_t count = rest < FILL_PIECE_BYTES ? (size_t)rest : FILL_PIECE_BYTES;
 
-	return take(fill, fill->sources[fill->blob] + at, count) ? FILL_MORE : fail(fill, fill->reason);
+	return take(fill, fill->sources[fill->blob] + at, count) ? FILL_MORE : fail(fill, WIRE_REASON_OTHER);
 }
 
 static bool take_fetched(void *context, uint64_t offset, const uint8_t *bytes, size_t count)
 {
 	struct fill *fill = context;
-	const uint64_t at = fill->is_placed ? fill->done_bytes : fill->header_bytes;
 
-	return offset == at && take(fill, bytes, count);
+	return offset == arrived(fill) && take(fill, bytes, count);
 }
 
 static enum wire_guest_reason reason_of(const struct fetch_progress *progress)
@@ -224,9 +225,7 @@ static enum fill_result watch_fetch(struct fill *fill, uint64_t now)
 		return FILL_WAIT;
 	default:
 		fill->is_asked = false;
-		if (fill->reason != WIRE_REASON_NOT_A_KERNEL) {
-			say_fetch(fill, reason_of(&fill->fetch.progress));
-		}
+		say_fetch(fill, reason_of(&fill->fetch.progress));
 		return FILL_FAILED;
 	}
 }
@@ -253,8 +252,8 @@ static enum fill_result finish_blob(struct fill *fill)
 	const struct manifest_blob *blob = blob_of(fill);
 	uint8_t digest[DIGEST_BYTES];
 
-	if (!fill->is_placed && !find_place(fill)) {
-		return fail(fill, fill->reason);
+	if (!fill->is_placed && fill->why_unplaced == NULL) {
+		find_place(fill);
 	}
 	digest_finish(&fill->digest, digest);
 	if (!fill->is_trusted && !digest_is_equal(digest, blob->sha256)) {
@@ -264,6 +263,10 @@ static enum fill_result finish_blob(struct fill *fill)
 			   blob_names[fill->blob], digest[0], digest[1], digest[2], digest[3], want[0], want[1],
 			   want[2], want[3]);
 		return fail(fill, WIRE_REASON_HASH);
+	}
+	if (!fill->is_placed) {
+		fmt_string(fill->why, sizeof(fill->why), "%s", fill->why_unplaced);
+		return fail(fill, WIRE_REASON_NOT_A_KERNEL);
 	}
 	say_fetched(fill, blob->size_bytes);
 	digest_start(&fill->digest);
@@ -276,12 +279,10 @@ static enum fill_result finish_blob(struct fill *fill)
 
 enum fill_result fill_turn(struct fill *fill, const struct origin *origin, uint64_t now)
 {
-	const uint64_t at = fill->is_placed ? fill->done_bytes : fill->header_bytes;
-
 	if (fill->is_asked) {
 		return watch_fetch(fill, now);
 	}
-	if (at == blob_of(fill)->size_bytes) {
+	if (arrived(fill) == blob_of(fill)->size_bytes) {
 		return finish_blob(fill);
 	}
 	return fill->sources[fill->blob] != NULL ? copy_piece(fill) : ask(fill, origin, now);

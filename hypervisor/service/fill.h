@@ -50,6 +50,7 @@ struct fill {
 	uint32_t blob;
 	uint64_t done_bytes; /* of it */
 	bool is_placed;
+	const char *why_unplaced; /* the kernel has no place: why */
 	bool is_asked; /* the blob's fetch runs */
 	uint64_t asked_at; /* ticks: its first request; 0: none */
 	uint32_t header_bytes;

@@ -92,7 +92,8 @@ static bool sleep(struct service *service, uint64_t now, bool is_busy)
 	}
 	const uint64_t deadline = wait < UINT64_MAX - now ? now + wait : UINT64_MAX;
 	if (hvcall_event_wait(deadline, &event) != 0) {
-		log_line(LOG_ERROR, "loader: cannot wait for events");
+		log_line(LOG_ERROR, "agent: cannot wait for events");
+		hvcall_fail(0, 0, 0);
 		return false;
 	}
 	if ((event.kinds & AETHER_EVENT_VM_STOPPED) != 0) {
@@ -101,11 +102,17 @@ static bool sleep(struct service *service, uint64_t now, bool is_busy)
 	return true;
 }
 
+/* Its memory was not overwritten as a whole: it may decide something. */
+static bool is_sound(const struct service *service)
+{
+	return service->first_guard == SERVICE_GUARD && service->last_guard == SERVICE_GUARD;
+}
+
 bool service_turn(struct service *service)
 {
 	const uint64_t now = hvcall_ticks();
 
-	if (service->first_guard != SERVICE_GUARD || service->last_guard != SERVICE_GUARD) {
+	if (!is_sound(service)) {
 		hvcall_fail(0, 0, 0);
 		return false;
 	}
@@ -118,7 +125,7 @@ bool service_turn(struct service *service)
 	if (service->agent.state != AGENT_OFF) {
 		net_flush();
 	}
-	if (!is_busy && is_over(service)) {
+	if (!is_busy && is_over(service) && is_sound(service)) {
 		return false;
 	}
 	return sleep(service, now, is_busy);

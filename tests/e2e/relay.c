@@ -33,6 +33,7 @@
 #define FRAME_BYTES 2048u
 #define QUEUE_FRAMES 2048u
 #define TURN_FRAMES 64u
+#define AGAIN_US 100u
 #define PPM 1000000u
 #define FULL_WAIT_US 50u
 
@@ -55,7 +56,9 @@ struct direction {
 	size_t spare_count;
 	bool is_full; /* who takes the frames has no room now */
 
-	uint64_t frames_in, bytes_in, lost, doubled, held, full, failed;
+	uint64_t again_us; /* not before: its reader was full */
+
+	uint64_t frames_in, bytes_in, lost, doubled, held, full, failed, waits;
 	size_t longest;
 };
 
@@ -184,15 +187,26 @@ static void read_frames(struct direction *direction, int from)
 	}
 }
 
+<<<<<<< HEAD
 /* Sends what is due. What nobody is there to take is lost, as on a wire; but a socket holds some ten frames, which is
  * no wire's doing: when it is full the rest waits. */
+=======
+/* Sends what is due. What nobody takes is lost, as on a wire: QEMU may not be there yet. A reader that is full is
+ * waited for; the kernel holds few datagrams for it (net.unix.max_dgram_qlen). */
+>>>>>>> main
 static void send_due(struct direction *direction)
 {
 	size_t done = 0;
 	const uint64_t now = now_us();
 
+<<<<<<< HEAD
 	direction->is_full = false;
 
+=======
+	if (now < direction->again_us) {
+		return;
+	}
+>>>>>>> main
 	while (done < direction->count && direction->frames[direction->order[done]].due_us <= now) {
 		const struct frame *frame = &direction->frames[direction->order[done]];
 		const ssize_t sent = direction->address == NULL
@@ -202,7 +216,12 @@ static void send_due(struct direction *direction)
 						      sizeof(*direction->address));
 
 		if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+<<<<<<< HEAD
 			direction->is_full = true;
+=======
+			direction->waits++;
+			direction->again_us = now + AGAIN_US;
+>>>>>>> main
 			break;
 		}
 		direction->failed += sent != (ssize_t)frame->bytes;
@@ -218,23 +237,31 @@ static uint64_t next_due(const struct direction *direction, uint64_t most)
 	if (direction->count == 0) {
 		return most;
 	}
+<<<<<<< HEAD
 	if (direction->is_full) {
 		const uint64_t again = now_us() + FULL_WAIT_US;
 
 		return again < most ? again : most;
 	}
 	const uint64_t due = direction->frames[direction->order[0]].due_us;
+=======
+	uint64_t due = direction->frames[direction->order[0]].due_us;
+
+	due = due > direction->again_us ? due : direction->again_us;
+>>>>>>> main
 
 	return due < most ? due : most;
 }
 
 static void report(const struct direction *direction)
 {
-	printf("relay %s frames=%llu bytes=%llu lost=%llu doubled=%llu held=%llu full=%llu failed=%llu longest=%zu\n",
+	printf("relay %s frames=%llu bytes=%llu lost=%llu doubled=%llu held=%llu full=%llu failed=%llu waits=%llu "
+	       "longest=%zu\n",
 	       direction->name, (unsigned long long)direction->frames_in, (unsigned long long)direction->bytes_in,
 	       (unsigned long long)direction->lost, (unsigned long long)direction->doubled,
 	       (unsigned long long)direction->held, (unsigned long long)direction->full,
-	       (unsigned long long)direction->failed, direction->longest);
+	       (unsigned long long)direction->failed, (unsigned long long)direction->waits,
+	       direction->longest);
 }
 
 static int open_socket(const char *local)

@@ -188,6 +188,23 @@ static void a_damaged_blob_is_never_started(void **state)
 	assert_loaded(0, &release, 0);
 }
 
+static void a_damaged_header_is_damage_and_not_the_last_word(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at < 64; at += 7) {
+		small_agent_tear_down(NULL);
+		small_agent_set_up(NULL);
+		start(1, MANIFEST_RETAIN);
+		release.kernels[0][at] ^= 0x80;
+		small_agent_want(0, ACK_WANT_RUN, &release, 0);
+		small_agent_until(0, WIRE_GUEST_FAILED);
+		assert_int_equal(report(0).reason, WIRE_REASON_HASH);
+		release.kernels[0][at] ^= 0x80;
+		small_agent_until(0, WIRE_GUEST_RUNNING);
+		assert_loaded(0, &release, 0);
+	}
+}
+
 static void a_damaged_initramfs_in_the_store_too(void **state)
 {
 	(void)state;
@@ -488,6 +505,7 @@ int main(void)
 		TEST(a_connection_that_breaks_is_resumed),
 		TEST(every_piece_of_work_is_bounded),
 		TEST(a_damaged_blob_is_never_started),
+		TEST(a_damaged_header_is_damage_and_not_the_last_word),
 		TEST(a_damaged_initramfs_in_the_store_too),
 		TEST(blobs_that_are_missing_or_of_another_length),
 		TEST(what_is_no_kernel_is_refused_for_good),
