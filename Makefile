@@ -84,7 +84,8 @@ cc.host := $(cc.native)
 cc.tool := $(cc.native)
 flags.hv := $(flags.freestanding) -fstack-protector-strong -Wframe-larger-than=1024 -I $(O) -isystem $(THIRD)/src/libfdt \
 	-isystem $(THIRD)/src/mbedtls/include -DMBEDTLS_CONFIG_FILE='"lib/mbedtls_config.h"'
-flags.svc := $(flags.freestanding) -fstack-protector-strong -isystem $(THIRD)/src/libfdt \
+# The service's memory is normal memory always, which takes words at any address.
+flags.svc := $(filter-out -mstrict-align,$(flags.freestanding)) -fstack-protector-strong -isystem $(THIRD)/src/libfdt \
 	-isystem $(THIRD)/src/mbedtls/include -DMBEDTLS_CONFIG_FILE='"service/mbedtls_config.h"'
 flags.guest := $(flags.freestanding) -I tests
 ifeq ($(SIMULATION),1)
@@ -248,9 +249,9 @@ check: lint everything ## the fast part: lint, both compilers, unit and model te
 soak: deps ## half an hour (SOAK=1800 seconds, SEED=1) of a service that is killed, on a bad network, as root
 	@$(user_make) everything
 	@trap '$(hand_over)' EXIT; SOAK=$(or $(SOAK),1800) SEED=$(or $(SEED),1) tests/e2e/service --soak
-bench: ## the measurements, as a table
+bench: ## the measurements, as a table; as root those of the service too
 	@$(user_make) everything
-	@tests/bench/run
+	@trap '$(hand_over)' EXIT; tests/bench/run
 deps: ## installs the Debian packages that are missing (as root)
 	@images/deps/install
 deps-update: ## moves the lock file of what is fetched to what the mirror has now

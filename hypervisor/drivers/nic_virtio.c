@@ -48,6 +48,7 @@
 #define QUEUE_SIZE 128u
 #define DESCRIPTOR_WRITE 2u
 #define AVAILABLE_NO_INTERRUPT 1u
+#define AVAILABLE_NO_INTERRUPT 1u
 #define WAIT_LIMIT 100000u
 
 static_assert(AETHER_NIC_RX_BUFFERS == QUEUE_SIZE && AETHER_NIC_TX_BUFFERS == QUEUE_SIZE, "a descriptor a buffer");
@@ -150,6 +151,8 @@ static bool start_queue(unsigned index, pa_t driver, pa_t device, pa_t buffers, 
 		};
 	}
 	/* What was sent is looked for when there is more to send: no interrupt is worth it. */
+	queue->ring->available.flags = index == 1 ? AVAILABLE_NO_INTERRUPT : 0;
+	/* Nobody waits for a frame to have gone out: its buffer is taken back when one is needed. */
 	queue->ring->available.flags = index == 1 ? AVAILABLE_NO_INTERRUPT : 0;
 	write_register(QUEUE_SEL, index);
 	if (read_register(QUEUE_NUM_MAX) < QUEUE_SIZE) {

@@ -6,7 +6,7 @@
  * names, and must not be compiled into calls of themselves: KEEP_LOOP() hides each loop's shape from the
  * optimiser's pattern matching (gcc's -ftree-loop-distribute-patterns, clang's loop idiom pass).
  *
- * The images are built without FP/SIMD registers and with -mstrict-align, so the fast path is eight-byte
+ * The images are built without FP/SIMD registers, most with -mstrict-align, so the fast path is eight-byte
  * words, copied as they are when both sides can be aligned together, else (network frames) shifted together.
  */
 #include "lib/string.h"
@@ -19,6 +19,13 @@ enum { WORD_BYTES = 8, LINE_WORDS = 8, LINE_BYTES = WORD_BYTES * LINE_WORDS };
 
 /* Bytes of any object may be moved as words: not subject to type-based aliasing. */
 typedef uint64_t __attribute__((may_alias)) word_t;
+#ifdef __ARM_FEATURE_UNALIGNED
+enum { LOOSE_BYTES = 1 };
+#else
+enum { LOOSE_BYTES = WORD_BYTES };
+#endif
+/* A word where this build may read one: anywhere, or where a word belongs. */
+typedef uint64_t __attribute__((may_alias, aligned(LOOSE_BYTES))) loose_word_t;
 
 static size_t bytes_to_alignment(const void *p)
 {
@@ -170,8 +177,18 @@ int memcmp(const void *a, const void *b, size_t bytes)
 {
 	const uint8_t *x = a;
 	const uint8_t *y = b;
+	size_t i = 0;
 
-	for (size_t i = 0; i < bytes; i++) {
+	if ((((uintptr_t)x | (uintptr_t)y) & (LOOSE_BYTES - 1)) == 0) {
+		const loose_word_t *xw = (const loose_word_t *)(const void *)x;
+		const loose_word_t *yw = (const loose_word_t *)(const void *)y;
+		for (; bytes - i >= WORD_BYTES && *xw == *yw; i += WORD_BYTES) {
+			KEEP_LOOP();
+			xw++;
+			yw++;
+		}
+	}
+	for (; i < bytes; i++) {
 		KEEP_LOOP();
 		if (x[i] != y[i]) {
 			return x[i] < y[i] ? -1 : 1;

@@ -25,7 +25,7 @@ struct period {
 	uint64_t taken;
 	uint64_t gaps;
 	uint64_t longest;
-	uint64_t most; /* in any window that ends with a gap */
+	uint64_t most; /* in any window that ends with a gap: no other has more */
 };
 
 uint64_t busy_read(void);
@@ -60,10 +60,13 @@ static void add_gap(struct period *period, uint64_t end, uint64_t ticks, uint64_
 	while (end - recent[tail % RECENT].end >= window) {
 		sum -= recent[tail++ % RECENT].ticks;
 	}
+	/* Of the oldest only what lies in the window. */
+	const uint64_t begin = recent[tail % RECENT].end - recent[tail % RECENT].ticks;
+	const uint64_t before = end - begin > window ? end - begin - window : 0;
 	period->taken += ticks;
 	period->gaps++;
 	period->longest = ticks > period->longest ? ticks : period->longest;
-	period->most = sum > period->most ? sum : period->most;
+	period->most = sum - before > period->most ? sum - before : period->most;
 }
 
 void guest_main(void)

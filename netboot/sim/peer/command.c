@@ -172,6 +172,7 @@ static const char *run_watch(struct command *command, struct node *node, const s
 		console_watch_from(&node->consoles[slot], offset);
 	}
 	node->watch.generation++;
+	node->is_watch_said = true;
 	link_send_now(command->link, node);
 	return NULL;
 }

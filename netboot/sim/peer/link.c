@@ -71,12 +71,30 @@ static uint64_t wall_clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* A slot of which nothing was ever wanted. */
-static bool is_wish(const struct ack_guest *guest)
+/* Something is wanted of the slot that is not in force. */
+static bool is_wish(const struct ack_guest *want, const struct beat_guest *have)
 {
 	static const uint8_t none[ACK_SHA256_BYTES];
 
-	return memcmp(guest->manifest, none, sizeof(none)) != 0;
+	return memcmp(want->manifest, none, sizeof(none)) != 0 &&
+	       (want->generation != have->generation || want->restart_generation != have->restart_generation);
+}
+
+/* What the last beat says is in force need not be said (wire/ack.h). */
+static void leave_out(const struct node *node, struct ack *ack)
+{
+	for (size_t slot = 0; slot < WIRE_GUEST_MAX; slot++) {
+		if (!is_wish(&ack->guests[slot], &node->beat.guests[slot])) {
+			ack->guests[slot].generation = 0;
+		}
+	}
+	if (ack->node.generation == node->beat.node_generation) {
+		ack->node.generation = 0;
+	}
+	/* An earlier run of this program may have wanted to watch: said in the first few. */
+	if (!node->is_watch_said && node->beats > 3) {
+		ack->console.generation = 0;
+	}
 }
 
 static void send_ack(struct link *link, struct node *node, uint64_t acked_sequence)
@@ -98,10 +116,8 @@ static void send_ack(struct link *link, struct node *node, uint64_t acked_sequen
 	memcpy(ack.guests, node->guests, sizeof(ack.guests));
 	for (size_t slot = 0; slot < WIRE_GUEST_MAX; slot++) {
 		ack.console.offsets[slot] = node->consoles[slot].have;
-		if (!is_wish(&ack.guests[slot])) {
-			ack.guests[slot].generation = 0;
-		}
 	}
+	leave_out(node, &ack);
 	const size_t count = ack_encode(&ack, bytes, sizeof(bytes));
 	if (count == 0) {
 		event("error an acknowledgement cannot be encoded");

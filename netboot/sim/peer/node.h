@@ -61,6 +61,7 @@ struct node {
 	struct ack_node want;
 	struct ack_guest guests[WIRE_GUEST_MAX];
 	struct ack_console watch;
+	bool is_watch_said; /* somebody has watched: a beat does not say what of it is in force */
 	struct ack_service service;
 	uint64_t reboot_boot_id;
 
