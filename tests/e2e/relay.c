@@ -35,7 +35,6 @@
 #define TURN_FRAMES 64u
 #define AGAIN_US 100u
 #define PPM 1000000u
-#define FULL_WAIT_US 50u
 
 struct frame {
 	uint64_t due_us;
@@ -54,7 +53,6 @@ struct direction {
 	uint16_t spare[QUEUE_FRAMES];
 	size_t count;
 	size_t spare_count;
-	bool is_full; /* who takes the frames has no room now */
 
 	uint64_t again_us; /* not before: its reader was full */
 
@@ -187,26 +185,16 @@ static void read_frames(struct direction *direction, int from)
 	}
 }
 
-<<<<<<< HEAD
-/* Sends what is due. What nobody is there to take is lost, as on a wire; but a socket holds some ten frames, which is
- * no wire's doing: when it is full the rest waits. */
-=======
 /* Sends what is due. What nobody takes is lost, as on a wire: QEMU may not be there yet. A reader that is full is
  * waited for; the kernel holds few datagrams for it (net.unix.max_dgram_qlen). */
->>>>>>> main
 static void send_due(struct direction *direction)
 {
 	size_t done = 0;
 	const uint64_t now = now_us();
 
-<<<<<<< HEAD
-	direction->is_full = false;
-
-=======
 	if (now < direction->again_us) {
 		return;
 	}
->>>>>>> main
 	while (done < direction->count && direction->frames[direction->order[done]].due_us <= now) {
 		const struct frame *frame = &direction->frames[direction->order[done]];
 		const ssize_t sent = direction->address == NULL
@@ -216,12 +204,8 @@ static void send_due(struct direction *direction)
 						      sizeof(*direction->address));
 
 		if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
-<<<<<<< HEAD
-			direction->is_full = true;
-=======
 			direction->waits++;
 			direction->again_us = now + AGAIN_US;
->>>>>>> main
 			break;
 		}
 		direction->failed += sent != (ssize_t)frame->bytes;
@@ -237,18 +221,9 @@ static uint64_t next_due(const struct direction *direction, uint64_t most)
 	if (direction->count == 0) {
 		return most;
 	}
-<<<<<<< HEAD
-	if (direction->is_full) {
-		const uint64_t again = now_us() + FULL_WAIT_US;
-
-		return again < most ? again : most;
-	}
-	const uint64_t due = direction->frames[direction->order[0]].due_us;
-=======
 	uint64_t due = direction->frames[direction->order[0]].due_us;
 
 	due = due > direction->again_us ? due : direction->again_us;
->>>>>>> main
 
 	return due < most ? due : most;
 }
