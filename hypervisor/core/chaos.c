@@ -25,9 +25,10 @@
 #define NEVER UINT64_MAX
 #define COUNT_MOST 1000000u
 #define MEAN_MOST_US UINT64_C(3600000000)
-#define MISBEHAVES_MS 4000u /* what has been told to misbehave and lives on is ended then */
+#define LOOP_MS 8000u /* what has been told to misbehave and lives on is ended then: silence has its own time-out */
+#define MISBEHAVES_MS 1000u
 #define WINDOWS 2u /* for one hypercall number */
-#define WINDOW_MS 50u /* at least: it may have its reservation of the CPU and no more */
+#define WINDOW_MS 200u /* at least: it may have its reservation of the CPU and no more */
 
 static struct {
 	uint64_t random;
@@ -125,7 +126,7 @@ static void misbehave(struct vcpu *vcpu, uint64_t now)
 		return;
 	}
 	chaos.is_sent = true;
-	chaos.at = now + hal_ticks_per_second() * MISBEHAVES_MS / 1000;
+	chaos.at = now + hal_ticks_per_second() * (chaos.kind == AETHER_CHAOS_LOOP ? LOOP_MS : MISBEHAVES_MS) / 1000;
 	console_printf("aether: chaos: %s, at %lx\n", kind_words[chaos.kind], vcpu->pc);
 	vcpu->x[0] = chaos.kind;
 	vcpu->x[1] = vcpu->pc;

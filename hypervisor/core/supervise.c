@@ -9,7 +9,7 @@
  * Silence. The service must show a sign of life each AETHER_ALIVE_MS. When guests are busy it has as little as its
  * reservation of the CPU, 25 ms in a second, so a clock on the wall alone would kill a healthy one that works: it is
  * silent when that long has passed and it has had SILENT_CPU_MS of its CPU in it. So the time-out is AETHER_ALIVE_MS
- * for one that has its CPU, and two seconds for one that has its reservation and no more. Its CPU time is looked at
+ * for one that has its CPU, and four seconds for one that has its reservation and no more. Its CPU time is looked at
  * each LOOK_MS, and no look counts more than LOOK_MOST_MS of it: on an emulator whose host is busy, the clock can run
  * on for long while a vCPU seems to have its CPU and does nothing.
  */
@@ -37,7 +37,7 @@
 #define IS_SIMULATION 0u
 #endif
 #define NEVER UINT64_MAX
-#define SILENT_CPU_MS 50u
+#define SILENT_CPU_MS 100u
 #define LOOK_MS 10u
 #define LOOK_MOST_MS 1u
 #define STEADY_S 60u /* so long a life ends a row of deaths */

@@ -31,7 +31,8 @@ struct period {
 uint64_t busy_read(void);
 
 /* The counter, after some 200 instructions. */
-__asm__(".text\n\t.balign 64\n\t.global busy_read\nbusy_read:\n\tmov x1, #100\n1:\tsubs x1, x1, #1\n\tb.ne 1b\n\tisb\n\t"
+__asm__(".text\n\t.balign 64\n\t.global busy_read\nbusy_read:\n\tmov x1, #100\n1:\tsubs x1, x1, #1\n"
+	"\tb.ne 1b\n\tisb\n\t"
 	"mrs x0, cntvct_el0\n\tret");
 
 /* What one reading takes when nobody disturbs: the least of many. */

@@ -61,13 +61,14 @@ static void wait_ms(uint64_t ms)
 
 void service_main(void)
 {
+	const uint64_t first = ticks();
 	const uint32_t n = info->instance;
 	memory[n] = n;
 	if (n == 1) {
 		start_guest();
 	} else {
-		SAY("aether: bench: restart ticks=%lu bytes=%lu\n", info->core_ticks - info->restart_ticks,
-		    sizeof(memory));
+		SAY("aether: bench: restart ticks=%lu\n", info->core_ticks - info->restart_ticks);
+		SAY("aether: bench: first instruction ticks=%lu\n", first - info->restart_ticks);
 	}
 	wait_ms(30);
 	struct call c = {.x = {0, AETHER_COUNTER_LONGEST_TICKS, 0, 0}};

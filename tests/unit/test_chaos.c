@@ -238,7 +238,7 @@ static void who_lives_on_is_ended(void **state)
 	assert_int_equal(start(5, 1, KIND(HEAP)), 0);
 	next_strike();
 	assert_int_equal(instance(), 1);
-	for (unsigned i = 0; i < 10 && !supervise_is_reloading(); i++) {
+	for (unsigned i = 0; i < 20 && !supervise_is_reloading(); i++) {
 		supervise_alive();
 		fake_advance(FAKE_TICKS_PER_SECOND / 2);
 		supervise_check(hal_ticks());
