@@ -44,7 +44,7 @@ percent() {
 # at_least WHAT REACH BARE CORE REACH_NUMBER NUMBER: as row(), where more is better.
 at_least() {
 	line "$1" "$2" "" "${3:--}" "${4:--}" \
-		"$(awk -v want="$5" -v got="$6" 'BEGIN { print got == "" ? "not measured" : got + 0 >= want + 0 ? "reached" : "missed" }')"
+		"$(awk -v want="$5" -v got="$6" 'BEGIN { print (got == "" ? "not measured" : got + 0 < want + 0 ? "missed" : "reached") }')"
 }
 
 rows_restart() {
