@@ -64,6 +64,9 @@ void sched_wake(struct vcpu *vcpu)
 		return;
 	}
 	vcpu->state = VCPU_RUNNABLE;
+	if (vcpu->is_event_waiter && vcpu->is_service) {
+		supervise_alive(); /* it was silent because it slept, as it may */
+	}
 	vcpu->is_event_waiter = false;
 	vcpu->share.is_woken = true;
 	sched_look_again(cpu);
