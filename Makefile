@@ -84,9 +84,8 @@ cc.host := $(cc.native)
 cc.tool := $(cc.native)
 flags.hv := $(flags.freestanding) -fstack-protector-strong -Wframe-larger-than=1024 -I $(O) -isystem $(THIRD)/src/libfdt \
 	-isystem $(THIRD)/src/mbedtls/include -DMBEDTLS_CONFIG_FILE='"lib/mbedtls_config.h"'
-# The service's memory is normal memory always, which takes words at any address; so a memcpy() of a word, which is how
-# SHA-256 reads, is one instruction where the compiler may know what memcpy() is.
-flags.svc := $(filter-out -mstrict-align,$(flags.freestanding)) -fbuiltin -fstack-protector-strong -isystem $(THIRD)/src/libfdt \
+# The service's memory is normal memory always, which takes words at any address.
+flags.svc := $(filter-out -mstrict-align,$(flags.freestanding)) -fstack-protector-strong -isystem $(THIRD)/src/libfdt \
 	-isystem $(THIRD)/src/mbedtls/include -DMBEDTLS_CONFIG_FILE='"service/mbedtls_config.h"'
 flags.guest := $(flags.freestanding) -I tests
 ifeq ($(SIMULATION),1)
@@ -170,6 +169,9 @@ $(O)/$(1)/%.S.o: %.S $(O)/$(1)/flags
 -include $(patsubst %.o,%.d,$(sort $(obj.$(1)) $(used.$(1))))
 endef
 $(foreach d,$(domains),$(eval $(call domain_rules,$(d))))
+# SHA-256 reads its words by memcpy(), which is one instruction where the compiler may know what memcpy() is. Not for our
+# own lib/string.c, which a compiler that knows it makes call itself.
+$(O)/svc/third/%: flags.svc += -fbuiltin
 FORCE:
 
 # The service image, and the core that carries it.
