@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Five minutes of a node's readings, one a second, in about 9 KiB. Amounts are kept as 16-bit numbers with an
+ * Five minutes of a node's readings, one a second, in about 11 KiB. Amounts are kept as 16-bit numbers with an
  * 11-bit mantissa (one part in a thousand); what an exit was for is kept every fifth second, as parts of 255.
  * Memory comes with the first reading.
  */
