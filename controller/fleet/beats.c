@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A beat whose tag was right: contact, stage, readings. It comes once a second from each of 10,000 nodes: nothing here allocates
- * (but a node's first), prints or publishes unless something that is shown has changed.
+ * A beat whose tag was right: contact, stage, readings. It comes once a second from each of 10,000 nodes: nothing
+ * here allocates (but a node's first), prints or publishes unless something that is shown has changed.
  */
 #include <stdio.h>
 #include <stdlib.h>

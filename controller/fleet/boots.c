@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The boot that a node is at, and its row in the database: written when it said hello (fleet/hello.c), got to run, failed, or was
- * followed by another. Steps come from the wire, from dnsmasq's log and from the node listener, in any order and any number.
+ * The boot that a node is at, and its row in the database: written when it said hello (fleet/hello.c), got to run,
+ * failed, or was followed by another. Steps come from the wire, from dnsmasq's log and from the node listener, in
+ * any order and any number.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two boots that live on one evidence. A hello with a new boot id is a reboot as a rule: the boot before falls silent. It is kept as a
- * ghost for a while, with its key: when it still speaks, there are two machines. The newcomer then becomes a node of its own, the
- * older boot gets its node back, each names the other one, and neither is trusted until a person decides.
+ * Two boots that live on one evidence. A hello with a new boot id is a reboot as a rule: the boot before falls
+ * silent. It is kept as a ghost for a while, with its key: when it still speaks, there are two machines. The
+ * newcomer then becomes a node of its own, the older boot gets its node back, each names the other one, and neither
+ * is trusted until a person decides.
  */
 #include <stdio.h>
 #include <stdlib.h>

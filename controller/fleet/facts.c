@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The wire's decoder has bounded every string of a hello and made it printable; the database's JSON is our own, yet read with care. */
+/* The wire's decoder has bounded every string of a hello and made it printable; the database's JSON is our own,
+ * yet read with care. */
 #include "fleet/facts.h"
 
 #include <jansson.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making and ending, the lock, and the passing of time. Whoever lets go of the lock publishes what has become dirty under it. */
+/* Making and ending, the lock, and the passing of time. Whoever lets go of the lock publishes what has become
+ * dirty under it. */
 #include "fleet/fleet.h"
 
 #include <stdio.h>
@@ -34,6 +35,12 @@ struct fleet *fleet_new(const struct fleet_options *options, struct fail *fail)
 	(void)pthread_mutex_init(&fleet->lock, NULL);
 	fleet->options = *options;
 	fleet->started_ms = clock_ms();
+	if (!index_make(&fleet->by_id) || !index_make(&fleet->by_mac) || !index_make(&fleet->by_boot) ||
+	    !index_make(&fleet->by_ip) || !index_make(&fleet->by_serial) || !index_make(&fleet->by_uuid)) {
+		(void)fail_set(fail, FAIL_UNAVAILABLE, "The system has no random numbers.");
+		fleet_free(fleet);
+		return NULL;
+	}
 	if (!fleet_load(fleet, fail)) {
 		fleet_free(fleet);
 		return NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hello, from anybody who reaches the node listener. The wire's decoder has checked its form; here it is decided whose it is. Invariants: a
- * boot id has one key for ever; what is answered is in the database; a repeated hello costs no statement.
+ * A hello, from anybody who reaches the node listener. The wire's decoder has checked its form; here it is decided
+ * whose it is. Invariants: a boot id has one key for ever; what is answered is in the database; a repeated hello
+ * costs no statement.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,7 +225,8 @@ static struct node *by_evidence(struct fleet *fleet, const struct hello *hello, 
 	return best;
 }
 
-/* The node as it is to be, in memory before it is in the database, so that a second hello of it finds it. rev 0: not shown. */
+/* The node as it is to be, in memory before it is in the database, so that a second hello of it finds it. rev 0:
+ * not shown. */
 static struct node *reserve(struct fleet *fleet, const struct hello *hello, const char *uuid)
 {
 	char id[ID_BYTES];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the database knows of an earlier run: nodes, their addresses, the keys of boots that may still live, rules, settings. */
+/* What the database knows of an earlier run: nodes, their addresses, the keys of boots that may still live,
+ * rules, settings. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,7 +206,8 @@ static bool first_index(struct sql *sql, void *argument, struct fail *fail)
 	return sql_end(&row, fail);
 }
 
-/* Numbers that were given to what is not in the database are below the clock's, as long as fewer than a thousand a second were given. */
+/* Numbers that were given to what is not in the database are below the clock's, as long as fewer than a thousand
+ * a second were given. */
 bool fleet_first_index(struct store *store, uint64_t *index, struct fail *fail)
 {
 	const uint64_t now_ms = (uint64_t)clock_wall_ms();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A node's place in the tables. Invariants: `nodes` is in order of the id and holds no ghost; a MAC address, a boot id, an address
- * of the network belong to one node at most; the first that showed a serial or UUID has it.
+ * A node's place in the tables. Invariants: `nodes` is in order of the id and holds no ghost; a MAC address, a boot
+ * id, an address of the network belong to one node at most; the first that showed a serial or UUID has it.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -186,11 +186,6 @@ static void set_evidence(struct index *index, struct node *node, char *have, siz
 	index_drop(index, index_of_text(index, have), node);
 	(void)strncpy(have, value, size - 1);
 	have[size - 1] = '\0';
-	/* The table's secret exists from its first entry on, and a text's key depends on it. */
-	if (index->room == 0) {
-		(void)index_put(index, 1, node);
-		index_drop(index, 1, node);
-	}
 	if (!node_is_junk(have) && index_find(index, index_of_text(index, have)) == NULL) {
 		(void)index_put(index, index_of_text(index, have), node);
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What the fleet's own files share. Lock order: the fleet's, then the bus's; the store is never waited for under the lock. All that
- * is declared here is called with the lock held, unless it says otherwise.
+ * What the fleet's own files share. Lock order: the fleet's, then the bus's; the store is never waited for under
+ * the lock. All that is declared here is called with the lock held, unless it says otherwise.
  */
+#include <arpa/inet.h>
 #include <pthread.h>
 
 #include "fleet/boot.h"

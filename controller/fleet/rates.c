@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From counters to rates. A series is not in every beat: its rate holds until it comes again. All that a node counts is its own claim,
- * and can be any number: rates are bounded where they are kept (fleet/ring.h).
+ * From counters to rates. A series is not in every beat: its rate holds until it comes again. All that a node
+ * counts is its own claim, and can be any number: rates are bounded where they are kept (fleet/ring.h).
  */
 #include <stdlib.h>
 #include <string.h>

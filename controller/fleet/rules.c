@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules of self-approval. Memory has a copy to find the rule by; whether one is left is decided by the database, in one statement, so that two
- * nodes never share the last one.
+ * Rules of self-approval. Memory has a copy to find the rule by; whether one is left is decided by the database, in
+ * one statement, so that two nodes never share the last one.
  */
 #include <jansson.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is seen on the wire before a node says anything: anybody can make such packets. So a sighting makes a node only of what looks like a boot
- * loader, and of those only FLEET_DISCOVERED_MAX; beyond that the oldest that nothing came of gives its place.
+ * What is seen on the wire before a node says anything: anybody can make such packets. So a sighting makes a node
+ * only of what looks like a boot loader, and of those only FLEET_DISCOVERED_MAX; beyond that the oldest that
+ * nothing came of gives its place.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A node's JSON, made when something that it shows has changed, and published then. Two numbers change with every beat: the time of
- * the last contact and the uptime. They have a fixed width in the text, and are written over where they stand when it is handed out.
+ * A node's JSON, made when something that it shows has changed, and published then. Two numbers change with every
+ * beat: the time of the last contact and the uptime. They have a fixed width in the text, and are written over
+ * where they stand when it is handed out.
  */
 #include <assert.h>
 #include <stdio.h>

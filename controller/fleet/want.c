@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is wanted of a node. One generation stands for all of a node's wishes, and only rises; it is in the database before it is said. A
- * node that has a higher one in force (another controller's, a database that was put back) makes ours rise above it.
+ * What is wanted of a node. One generation stands for all of a node's wishes, and only rises; it is in the database
+ * before it is said. A node that has a higher one in force (another controller's, a database that was put back)
+ * makes ours rise above it.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What people want of a node. Each is one change: checked under the lock against what is in memory, decided by the condition in
- * its statement, copied into memory when it is durable.
+ * What people want of a node. Each is one change: checked under the lock against what is in memory, decided by the
+ * condition in its statement, copied into memory when it is durable.
  */
 #include <stdio.h>
 #include <stdlib.h>
