@@ -166,6 +166,8 @@ size_t virtual_node_output(struct virtual_node *node, uint64_t now_ms, uint8_t b
 
 		console->sent = console->sent < oldest ? oldest : console->sent;
 		console->taken = console->taken < oldest ? oldest : console->taken;
+		console->taken_ms = console->has_risen ? now_ms : console->taken_ms;
+		console->has_risen = false;
 		if (console->taken < console->sent && now_ms - console->taken_ms > RESEND_MS) {
 			console->sent = console->taken;
 			console->taken_ms = now_ms;
@@ -242,7 +244,7 @@ static void obey_console(struct virtual_node *node, const struct ack_console *wa
 		} else if (console != NULL && want->offsets[slot] > console->taken) {
 			console->taken = want->offsets[slot];
 			console->sent = console->sent < console->taken ? console->taken : console->sent;
-			console->taken_ms = 0;
+			console->has_risen = true;
 		}
 	}
 }
@@ -368,10 +370,11 @@ static void read_reply(int fd, struct virtual_reply *reply)
 	}
 }
 
-bool virtual_http(const struct sockaddr_in *to, const char *method, const char *path, const char *fields, const void *body,
+bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char *method, const char *path, const char *fields, const void *body,
 		  size_t body_bytes, struct virtual_reply *reply)
 {
 	const struct timeval wait = {.tv_sec = HTTP_WAIT_S};
+	const struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr = from};
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char head[512];
 
@@ -387,7 +390,8 @@ bool virtual_http(const struct sockaddr_in *to, const char *method, const char *
 		(void)snprintf(head + strlen(head), sizeof(head) - strlen(head), "Content-Length: %zu\r\n", body_bytes);
 	}
 	(void)snprintf(head + strlen(head), sizeof(head) - strlen(head), "\r\n");
-	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0 && send_all(fd, head, strlen(head))) {
+	if (bind(fd, (const struct sockaddr *)&local, sizeof(local)) == 0 &&
+	    connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0 && send_all(fd, head, strlen(head))) {
 		(void)send_all(fd, body, body_bytes); /* a refusal may come before its end */
 		read_reply(fd, reply);
 	}
@@ -402,7 +406,7 @@ bool virtual_node_say_hello(const struct virtual_node *node, const struct sockad
 	struct wire_error error;
 	const size_t count = virtual_node_hello(node, bytes, sizeof(bytes));
 
-	return virtual_http(to, "POST", "/v1/hello", "Content-Type: application/octet-stream\r\n", bytes, count, &reply) &&
+	return virtual_http(node->ip, to, "POST", "/v1/hello", "Content-Type: application/octet-stream\r\n", bytes, count, &reply) &&
 	       reply.status == 200 && hello_decode_answer(reply.bytes, reply.count, answer, &error) &&
 	       answer->boot_id == node->boot_id && answer->instance == node->instance;
 }

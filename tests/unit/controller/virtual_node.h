@@ -23,6 +23,7 @@ struct virtual_console {
 	char *text; /* a ring; owned; NULL: nothing was written */
 	uint64_t head, sent, taken;
 	uint64_t taken_ms; /* when `taken` last rose */
+	bool has_risen; /* since taken_ms was written */
 	bool is_watched;
 	uint64_t input_due;
 	char input[64]; /* the newest bytes typed */
@@ -30,6 +31,7 @@ struct virtual_console {
 
 struct virtual_node {
 	unsigned number;
+	struct in_addr ip; /* that it connects from; 0: any. A test may use all of 127.0.0.0/8 */
 	uint64_t boot_id;
 	uint32_t instance;
 	uint8_t boot_key[SEAL_KEY_BYTES];
@@ -83,7 +85,7 @@ struct virtual_reply {
 	uint64_t total; /* bytes of content that came */
 };
 /* `fields` are header lines, each with its CRLF; NULL: none. */
-bool virtual_http(const struct sockaddr_in *to, const char *method, const char *path, const char *fields, const void *body,
+bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char *method, const char *path, const char *fields, const void *body,
 		  size_t body_bytes, struct virtual_reply *reply);
 /* Says hello. False: no answer, or none that can be read. */
 bool virtual_node_say_hello(const struct virtual_node *node, const struct sockaddr_in *to, struct hello_answer *answer);
