@@ -5,3 +5,5 @@ link_c := $(foreach part,base bus store blobs fleet link nodehttp,$(wildcard con
 link_bed := $(addprefix tests/unit/controller/,link_bed.c virtual_node.c small_store.c) tests/unit/wire_samples.c $(link_c)
 link_libs := -lmicrohttpd -lsqlite3 -lsodium -ljansson -lpthread -lm
 $(call host_test,test_link,tests/unit/controller/test_link.c $(link_bed),$(link_libs))
+$(call host_test,test_link_console,tests/unit/controller/test_link_console.c $(link_bed),$(link_libs))
+$(call host_test,test_nodehttp,tests/unit/controller/test_nodehttp.c $(link_bed),$(link_libs))
