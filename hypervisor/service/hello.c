@@ -54,6 +54,7 @@ static size_t encode(struct agent *agent)
 
 	memcpy(hello.boot_key, agent->boot_key, sizeof(hello.boot_key));
 	hello_clean_string(hello.board, sizeof(hello.board), info->board, sizeof(info->board));
+	hello_clean_string(hello.serial, sizeof(hello.serial), info->serial, sizeof(info->serial));
 	memcpy(hello.macs[0], agent->mac, sizeof(agent->mac));
 	memcpy(hello.core_build_id, info->core_build_id, sizeof(hello.core_build_id));
 	memcpy(hello.service_sha256, info->service_sha256, sizeof(hello.service_sha256));

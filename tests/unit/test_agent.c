@@ -39,11 +39,16 @@ static void the_hello_says_what_the_machine_is(void **state)
 	info.boot_ticks[AETHER_BOOT_SERVICE] = 5;
 	info.service_sha256[3] = 7;
 	memcpy(info.board, "a\nb", 4);
+	memset(info.serial, 's', sizeof(info.serial)); /* a core that forgot the NUL */
+	info.serial[1] = '\n';
 	start_online();
 	assert_int_equal(net.hello_count, 1);
 	assert_int_equal(net.hello.boot_id, info.boot_id);
 	assert_int_equal(net.hello.instance, 1);
 	assert_string_equal(net.hello.board, "a?b");
+	assert_int_equal(strlen(net.hello.serial), HELLO_SERIAL_BYTES - 1);
+	assert_memory_equal(net.hello.serial, "s?ss", 4);
+	assert_false(net.hello.has_uuid);
 	assert_int_equal(net.hello.mac_count, 1);
 	assert_memory_equal(net.hello.macs[0], "\x52\x54\0\1\2\3", 6);
 	assert_int_equal(net.hello.cpu_count, 1);
