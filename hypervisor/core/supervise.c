@@ -298,12 +298,9 @@ bool supervise_step(struct vcpu *vcpu)
 
 /* --- hypercalls --- */
 
-/* The copy of an update lies over the last one: an instance that came from there is of the boot's image until the new
- * one stands. */
 static enum exit_action call_update(struct vcpu *vcpu)
 {
 	const struct service_image *image = NULL;
-	watch.image = watch.boot_image;
 	const enum exit_action action = update_call(vcpu, &image);
 	if (image != NULL) {
 		watch.image = image;
