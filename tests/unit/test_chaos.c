@@ -42,18 +42,7 @@ static int setup(void **state)
 {
 	(void)state;
 	node_start(2, 1, NODE_RAM_MIB * MIB);
-	fake_set_ticks(START);
-	service = node_service();
-	assert_ptr_equal(node_schedule(0), service);
-	supervise_alive();
-	service->pc = PC;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
+	service = node_enter_service(START, PC);
 	return 0;
 }
 
@@ -253,11 +242,7 @@ static void who_lives_on_is_ended(void **state)
 
 static uint8_t *memory(void)
 {
-	pa_t pa = PA(0);
-	unsigned attributes = 0;
-	uint64_t block = 0;
-	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE, &pa, &attributes, &block), HV_OK);
-	return fake_ram(pa);
+	return fake_ram(node_service_memory());
 }
 
 static void put_image(struct aether_service_header header, uint8_t byte)
@@ -429,7 +414,7 @@ static void a_copy_that_is_cut_off_is_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(a_schedule_repeats_with_its_seed),
 		TEST(its_arguments_are_checked),
 		TEST(it_also_strikes_who_sleeps),

@@ -33,13 +33,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 static unsigned create(void)
 {
 	assert_int_equal(service_call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0), 0);
@@ -383,7 +376,7 @@ static void a_hostile_service_breaks_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(a_guests_life_by_calls),
 		TEST(an_event_wakes_who_waits),
 		TEST(wrong_numbers_are_refused),

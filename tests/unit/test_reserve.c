@@ -52,13 +52,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 static struct vcpu *timer_fires(void)
 {
 	assert_true(fake_timer_deadline(0) != FAKE_NEVER);
@@ -461,7 +454,7 @@ static void a_guest_that_stops_cannot_be_paused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(it_goes_first_until_its_budget_is_used_up),
 		TEST(the_trace_says_when_it_has_to_wait),
 		TEST(an_event_without_budget_waits),

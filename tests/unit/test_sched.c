@@ -39,13 +39,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 static bool is_wfi_trapped(void)
 {
 	size_t at = SIZE_MAX;
@@ -390,7 +383,7 @@ static void time_on_the_cpu_is_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(turns_go_round),
 		TEST(a_slice_is_ten_milliseconds),
 		TEST(alone_there_is_no_slice_and_no_trap),
