@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "unit/wire_mistakes.h"
 #include "unit/wire_samples.h"
 #include "wire/ack.h"
 
@@ -19,6 +20,11 @@ static struct hello_answer answer, decoded_answer;
 static size_t encode(void)
 {
 	return hello_encode(&hello, bytes, HELLO_MAX_BYTES);
+}
+
+static size_t encode_answer(void)
+{
+	return hello_encode_answer(&answer, bytes, HELLO_ANSWER_MAX_BYTES);
 }
 
 static void set_size(size_t size)
@@ -122,15 +128,16 @@ static size_t with_tlvs(const void *tlvs, size_t count)
 	return end + count;
 }
 
+/* With a board, and a TLV that is not known. */
+static size_t small_hello(void)
+{
+	return with_tlvs("\x01\x00\x01\x00x\x63\x00\x00\x00", 9);
+}
+
 static void mistakes_of_the_fixed_part_are_named(void **state)
 {
 	(void)state;
-	static const struct {
-		size_t at;
-		size_t count;
-		uint8_t value;
-		const char *words;
-	} cases[] = {
+	static const struct wire_mistake cases[] = {
 		{0, 1, 'B', "hello: it does not begin as one"},
 		{8, 1, 2, "hello: version 2 is not the known version 1"},
 		{10, 1, 1, "hello: a reserved field is 1, not zero"},
@@ -140,12 +147,7 @@ static void mistakes_of_the_fixed_part_are_named(void **state)
 		{32, 32, 0, "hello boot key is zero"},
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const size_t size = with_tlvs("\x01\x00\x01\x00x\x63\x00\x00\x00", 9);
-		assert_null(words(size));
-		memset(bytes + cases[i].at, cases[i].value, cases[i].count);
-		assert_string_equal(words(size), cases[i].words);
-	}
+	expect_mistakes(cases, sizeof(cases) / sizeof(cases[0]), bytes, 211, small_hello, words);
 	assert_string_equal(words(63), "hello: 63 bytes received, fewer than 64");
 	assert_string_equal(words(0), "hello: 0 bytes received, fewer than 64");
 	assert_string_equal(words(HELLO_MAX_BYTES + 1), "hello: 17409 bytes, over the limit of 17408");
@@ -247,7 +249,7 @@ static void an_answer_comes_back(void **state)
 		answer.status = (enum hello_status)status;
 		answer.is_crash_taken = status == HELLO_APPROVED;
 		memset(answer.reason, status == HELLO_APPROVED ? 0 : 'r', sizeof(answer.reason) - 1);
-		const size_t size = hello_encode_answer(&answer, bytes, HELLO_ANSWER_MAX_BYTES);
+		const size_t size = encode_answer();
 		assert_in_range(size, HELLO_ANSWER_FIXED_BYTES, HELLO_ANSWER_MAX_BYTES);
 		assert_null(answer_words(size));
 		assert_memory_equal(&decoded_answer, &answer, sizeof(answer));
@@ -260,12 +262,7 @@ static void an_answer_comes_back(void **state)
 static void mistakes_of_an_answer_are_named(void **state)
 {
 	(void)state;
-	static const struct {
-		size_t at;
-		size_t count;
-		uint8_t value;
-		const char *words;
-	} cases[] = {
+	static const struct wire_mistake cases[] = {
 		{7, 1, 'I', "answer: it does not begin as one"},
 		{8, 2, 0, "answer: version 0 is not the known version 1"},
 		{10, 1, 3, "answer status is 3, the limit is 2"},
@@ -280,14 +277,8 @@ static void mistakes_of_an_answer_are_named(void **state)
 	};
 
 	sample_answer(&answer);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const size_t size = hello_encode_answer(&answer, bytes, HELLO_ANSWER_MAX_BYTES);
-		assert_int_equal(size, 59);
-		assert_null(answer_words(size));
-		memset(bytes + cases[i].at, cases[i].value, cases[i].count);
-		assert_string_equal(answer_words(size), cases[i].words);
-	}
-	const size_t size = hello_encode_answer(&answer, bytes, HELLO_ANSWER_MAX_BYTES);
+	expect_mistakes(cases, sizeof(cases) / sizeof(cases[0]), bytes, 59, encode_answer, answer_words);
+	const size_t size = encode_answer();
 	memcpy(bytes + size, "\x01\x00\x01\x00y", 5);
 	set_size(size + 5);
 	assert_string_equal(answer_words(size + 5), "answer reason is there twice");
