@@ -187,7 +187,9 @@ static void mistakes_of_the_fields_are_named(void **state)
 static const char *only(const uint8_t *tlv, size_t count)
 {
 	with_tlvs("", 0);
-	memcpy(bytes + HELLO_FIXED_BYTES, tlv, count);
+	if (count != 0) {
+		memcpy(bytes + HELLO_FIXED_BYTES, tlv, count);
+	}
 	set_size(HELLO_FIXED_BYTES + count);
 	return words(HELLO_FIXED_BYTES + count);
 }
@@ -195,33 +197,28 @@ static const char *only(const uint8_t *tlv, size_t count)
 static void what_a_hello_needs_is_needed(void **state)
 {
 	(void)state;
-	uint8_t tlv[256] = {3, 0, 6, 0};
+	static const struct {
+		uint8_t type, size, first; /* the rest of it zero */
+		const char *words;
+	} cases[] = {
+		{3, 6, 0, "hello machine is missing"},
+		{3, 5, 0, "hello MAC addresses has 5 bytes, fewer than 6"},
+		{3, 7, 0, "hello MAC addresses has 7 bytes, more than 24"},
+		{3, 30, 0, "hello MAC addresses has 30 bytes, more than 24"},
+		{5, 47, 0, "hello machine has 47 bytes, fewer than 48"},
+		{5, 48, 0, "hello CPUs is 0, the limit is 1"},
+		{5, 48, 9, "hello CPUs is 9, the limit is 8"},
+		{9, 136, 0, "hello boot stages has 136 bytes, more than 128"},
+		{9, 9, 0, "hello boot stages has 9 bytes, more than 128"},
+		{7, 31, 0, "hello core build has 31 bytes, fewer than 32"},
+		{8, 31, 0, "hello service has 31 bytes, fewer than 32"},
+	};
 
-	assert_string_equal(only(tlv, 0), "hello MAC addresses is missing");
-	assert_string_equal(only(tlv, 10), "hello machine is missing");
-	tlv[2] = 5;
-	assert_string_equal(only(tlv, 9), "hello MAC addresses has 5 bytes, fewer than 6");
-	tlv[2] = 7;
-	assert_string_equal(only(tlv, 11), "hello MAC addresses has 7 bytes, more than 24");
-	tlv[2] = 30;
-	assert_string_equal(only(tlv, 34), "hello MAC addresses has 30 bytes, more than 24");
-	tlv[0] = 5;
-	tlv[2] = 47;
-	assert_string_equal(only(tlv, 51), "hello machine has 47 bytes, fewer than 48");
-	tlv[2] = 48;
-	assert_string_equal(only(tlv, 52), "hello CPUs is 0, the limit is 1");
-	tlv[4] = 9;
-	assert_string_equal(only(tlv, 52), "hello CPUs is 9, the limit is 8");
-	tlv[0] = 9;
-	tlv[2] = 136;
-	assert_string_equal(only(tlv, 140), "hello boot stages has 136 bytes, more than 128");
-	tlv[2] = 9;
-	assert_string_equal(only(tlv, 13), "hello boot stages has 9 bytes, more than 128");
-	tlv[0] = 7;
-	tlv[2] = 31;
-	assert_string_equal(only(tlv, 35), "hello core build has 31 bytes, fewer than 32");
-	tlv[0] = 8;
-	assert_string_equal(only(tlv, 35), "hello service has 31 bytes, fewer than 32");
+	assert_string_equal(only(NULL, 0), "hello MAC addresses is missing");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint8_t tlv[256] = {cases[i].type, 0, cases[i].size, 0, cases[i].first};
+		assert_string_equal(only(tlv, 4u + cases[i].size), cases[i].words);
+	}
 	memset(bytes, 0, sizeof(bytes));
 	static uint8_t crash[HELLO_CRASH_MAX_BYTES + 9] = {10, 0, 5, 0x40}; /* 4 + 16385 */
 	assert_string_equal(only(crash, sizeof(crash)), "hello crash record has 16385 bytes, more than 16384");
