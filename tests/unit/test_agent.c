@@ -380,6 +380,31 @@ static void only_what_is_tagged_fresh_and_whole_counts(void **state)
 	assert_int_equal(beat.dropped, 3 + 2 * size);
 }
 
+/* Both directions have one key: whoever sends a node's own datagrams back must not move what it takes next. */
+static void its_own_datagrams_sent_back_change_nothing(void **state)
+{
+	(void)state;
+	uint8_t bytes[BEAT_MAX_BYTES];
+	uint8_t key_bytes[SEAL_KEY_BYTES];
+	struct seal_key key;
+	struct beat beat;
+	struct beat_rotation rotation = {0};
+	struct ack ack = {.node = {.generation = 1, .interval_ms = 500}};
+
+	start_online();
+	seal_derive(core.key, 1, key_bytes);
+	seal_set_key(&key, key_bytes);
+	assert_true(small_net_last_beat(&beat));
+	beat.sequence = 1000; /* as far as a node comes that relays a console */
+	const size_t size = beat_encode(&beat, &rotation, bytes, sizeof(bytes));
+	seal_put(&key, bytes, size);
+	small_net_deliver(0x0a000202, 7000, bytes, size);
+	assert_int_equal(service.agent.drops.malformed, 1);
+	assert_int_equal(service.agent.replay.highest, 0);
+	small_net_ack(&ack);
+	assert_int_equal(service.agent.node.generation, 1);
+}
+
 static void only_this_boot_is_ended(void **state)
 {
 	(void)state;
@@ -446,6 +471,7 @@ int main(void)
 		TEST(the_clock_is_set_when_it_is_off),
 		TEST(only_what_is_tagged_fresh_and_whole_counts),
 		TEST(only_this_boot_is_ended),
+		TEST(its_own_datagrams_sent_back_change_nothing),
 		TEST(a_newer_service_is_refused_outside_a_simulation),
 		TEST(the_next_instance_is_told_of_the_lease),
 	};

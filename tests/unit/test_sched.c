@@ -369,6 +369,26 @@ static void a_removed_vcpus_request_reaches_nobody(void **state)
 	node_check();
 }
 
+static void a_machine_that_is_made_anew_has_no_clock(void **state)
+{
+	(void)state;
+	uint64_t value = 110;
+	vrtc_set_time(UINT64_C(100) * 1000000000, hal_ticks());
+	assert_int_equal(vrtc_access(&a->rtc, 4, 4, true, &value), EXIT_ADVANCE);
+	const uint64_t alarm = vrtc_alarm(&a->rtc);
+	assert_true(alarm != UINT64_MAX);
+	atomic_store(&a->state, AETHER_VM_RESETTING);
+	fake_set_ticks(alarm);
+	percpu[0].deadline = alarm;
+	sched_timer(&percpu[0]);
+	assert_false(a->rtc.is_raw);
+	atomic_store(&a->state, AETHER_VM_PAUSED);
+	percpu[0].deadline = alarm;
+	sched_timer(&percpu[0]);
+	assert_true(a->rtc.is_raw);
+	atomic_store(&a->state, AETHER_VM_RUNNING);
+}
+
 static void time_on_the_cpu_is_counted(void **state)
 {
 	(void)state;
@@ -402,6 +422,7 @@ int main(void)
 		TEST(the_cpu_does_not_sleep_on_a_request),
 		TEST(a_removed_vcpus_request_reaches_nobody),
 		TEST(time_on_the_cpu_is_counted),
+		TEST(a_machine_that_is_made_anew_has_no_clock),
 #undef TEST
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
