@@ -237,7 +237,7 @@ static const char *read_compatible(const void *fdt, const struct machine_cursor 
 static const char *read_place(const void *fdt, const struct machine_cursor *cursor, struct found *found,
 			      struct machine *machine)
 {
-	const int parent = cursor->depth > 1 ? cursor->path[cursor->depth - 1] : -1;
+	const int parent = cursor->depth == 2 ? cursor->path[1] : -1;
 	const char *name = fdt_get_name(fdt, cursor->node, NULL);
 	struct machine_range range;
 	if (cursor->depth == 1 && name != NULL) {

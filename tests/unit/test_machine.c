@@ -526,6 +526,15 @@ static void flipped_bytes(void **state)
 	assert_true(problems > steps / 4);
 }
 
+/* Deeper than the path that a walk remembers: passed over, and read no further than that. */
+static void nodes_far_down(void **state)
+{
+	(void)state;
+#define NEST(inner) "n { n { n { n { " inner " }; }; }; };"
+	assert_null(read_text(ROOT(GIC TIMER CPUS MEMORY NEST(NEST(NEST("compatible = \"arm,pl011\";"))))));
+	assert_int_equal(machine.cpu_count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -544,6 +553,7 @@ int main(void)
 		cmocka_unit_test(no_tree_at_all),
 		cmocka_unit_test(a_tree_that_claims_to_be_huge),
 		cmocka_unit_test(truncated_trees),
+		cmocka_unit_test(nodes_far_down),
 		cmocka_unit_test(flipped_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
