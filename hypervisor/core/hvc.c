@@ -172,7 +172,8 @@ static enum exit_action call_time_set(struct vcpu *vcpu)
 	}
 	vrtc_set_time(vcpu->x[1], vcpu->x[2]);
 	for (unsigned i = 0; i < AETHER_VM_MAX; i++) {
-		if (atomic_load(&vms[i].state) == AETHER_VM_RUNNING) {
+		const uint32_t state = atomic_load(&vms[i].state);
+		if (state == AETHER_VM_RUNNING || state == AETHER_VM_PAUSED) {
 			vrtc_poll(&vms[i].rtc);
 			if (vrtc_alarm(&vms[i].rtc) != UINT64_MAX) {
 				vcpu_request(vms[i].vcpus[0], VCPU_REQUEST_SYNC);
@@ -249,9 +250,13 @@ static enum exit_action call_keep_get(struct vcpu *vcpu)
 	return answer(vcpu, keep_get(vcpu->x[1], &vcpu->x[1], &vcpu->x[2]));
 }
 
-static enum exit_action call_node_off(const struct vcpu *vcpu)
+/* The console's last words go out first; a guest that always has some more is not waited for. */
+static enum exit_action call_node_off(struct vcpu *vcpu)
 {
-	if (!console_is_drained()) {
+	if (vcpu->wait_until == 0) {
+		vcpu->wait_until = hal_ticks() + hal_ticks_per_second();
+	}
+	if (!console_is_drained() && hal_ticks() < vcpu->wait_until) {
 		return EXIT_RETRY;
 	}
 	hal_node_off(vcpu->x[1] == 1);

@@ -18,6 +18,7 @@
 #include "abi/bootinfo.h"
 #include "core/chaos.h"
 #include "core/console.h"
+#include "core/crash.h"
 #include "core/hal.h"
 #include "core/hvc.h"
 #include "core/keep.h"
@@ -106,6 +107,7 @@ void supervise_init(struct aether_bootinfo *info, const struct service_image *im
 	watch.image = image;
 	watch.boot_image = image;
 	memcpy(watch.seed, info->entropy, sizeof(watch.seed));
+	crash_hide(watch.seed, sizeof(watch.seed));
 	renew_entropy(info->instance);
 	info->is_simulation = IS_SIMULATION;
 	memcpy(info->service_sha256, image->sha256, sizeof(info->service_sha256));
@@ -298,12 +300,9 @@ bool supervise_step(struct vcpu *vcpu)
 
 /* --- hypercalls --- */
 
-/* The copy of an update lies over the last one: an instance that came from there is of the boot's image until the new
- * one stands. */
 static enum exit_action call_update(struct vcpu *vcpu)
 {
 	const struct service_image *image = NULL;
-	watch.image = watch.boot_image;
 	const enum exit_action action = update_call(vcpu, &image);
 	if (image != NULL) {
 		watch.image = image;

@@ -46,6 +46,9 @@ void vm_module_init(unsigned gic_version, unsigned lr_count, unsigned cpu_count)
 	for (unsigned i = 0; i < VM_COUNT; i++) {
 		vms[i].id = i;
 	}
+	for (unsigned i = 0; i < AETHER_VM_MAX * AETHER_VCPU_MAX; i++) {
+		guest_vcpus[i / AETHER_VCPU_MAX][i % AETHER_VCPU_MAX].vm = &vms[i / AETHER_VCPU_MAX];
+	}
 }
 
 /* The next phase begins at the first byte. */
@@ -92,7 +95,9 @@ static void add_vcpus(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = &guest_vcpus[vm->id][i];
-		memset(vcpu, 0, sizeof(*vcpu));
+		/* Another CPU may still look at the slot that it was in last: whose it is never changes. */
+		memset(vcpu, 0, offsetof(struct vcpu, vm));
+		memset(&vcpu->is_service, 0, sizeof(*vcpu) - offsetof(struct vcpu, is_service));
 		vm->vcpus[i] = vcpu;
 		/* Spread: the first vCPUs of two guests do not share a CPU where there is more than one. */
 		vcpu_init(vcpu, vm, i, (i + vm->id) % vm_host.cpu_count);

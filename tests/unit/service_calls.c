@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "core/console.h"
 #include "core/esr.h"
 #include "core/hvc.h"
 #include "core/sched.h"
@@ -19,6 +20,23 @@ void service_begin(void)
 {
 	service = node_schedule(0);
 	assert_ptr_equal(service, node_service());
+}
+
+int service_setup(void **state)
+{
+	(void)state;
+	node_start(2, 2, NODE_RAM_MIB * MIB);
+	service_begin();
+	return 0;
+}
+
+int service_teardown(void **state)
+{
+	(void)state;
+	fake_console_set_room(SIZE_MAX);
+	console_interrupt();
+	node_stop();
+	return 0;
 }
 
 void service_bring(void)

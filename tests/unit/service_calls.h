@@ -16,6 +16,9 @@ extern struct vcpu *service;
 
 /* After node_start(): the service has its CPU for the first time. */
 void service_begin(void);
+/* For cmocka: a node of two CPUs on which it has, and its end, with a console that takes all again. */
+int service_setup(void **state);
+int service_teardown(void **state);
 /* It has its CPU, whoever ran there; asleep, it is woken as by an event. */
 void service_bring(void);
 /* One call to its end; x1 to x3 are the arguments, x4 to x7 as they stand. False: it sleeps. */

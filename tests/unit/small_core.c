@@ -7,17 +7,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/mman.h>
+
 #include <cmocka.h>
 #include <libfdt.h>
 
 #include "wire/seal.h"
 
+#define GUARD_BYTES 4096u
+
 struct small_core core;
+
+/*
+ * A guest's memory, with a page at each end that nobody may touch. Not of malloc(), whose red zones and quarantine
+ * cost more than all that a test does with so many megabytes.
+ */
+static uint8_t *new_ram(uint64_t bytes)
+{
+	uint8_t *map =
+		mmap(NULL, bytes + 2 * GUARD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	assert_true(map != MAP_FAILED);
+	assert_int_equal(mprotect(map + GUARD_BYTES, bytes, PROT_READ | PROT_WRITE), 0);
+	return map + GUARD_BYTES;
+}
+
+static void free_ram(const struct small_core_vm *v)
+{
+	if (v->ram != NULL) {
+		assert_int_equal(munmap(v->ram - GUARD_BYTES, v->ram_bytes + 2 * GUARD_BYTES), 0);
+	}
+}
 
 void small_core_reset(void)
 {
 	for (size_t i = 0; i < SMALL_CORE_VMS; i++) {
-		free(core.vms[i].ram);
+		free_ram(&core.vms[i]);
 	}
 	memset(&core, 0, sizeof(core));
 	core.input_room = UINT64_MAX;
@@ -64,14 +89,6 @@ static struct small_core_vm *vm_of(uint32_t vm)
 	assert_in_range(vm, 0, SMALL_CORE_VMS - 1);
 	assert_int_not_equal(vm, AETHER_VM_MAX);
 	return &core.vms[vm];
-}
-
-static uint8_t *new_ram(uint64_t bytes)
-{
-	uint8_t *ram = calloc(1, bytes);
-
-	assert_non_null(ram);
-	return ram;
 }
 
 int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags, uint64_t tag, uint32_t *vm)
@@ -152,7 +169,7 @@ int64_t hvcall_vm_reset(uint32_t vm)
 	if (core.reset_status != 0) {
 		return leave_call(core.reset_status);
 	}
-	free(v->ram);
+	free_ram(v);
 	v->ram = new_ram(v->ram_bytes);
 	v->state = AETHER_VM_LOADING;
 	v->reason = AETHER_STOP_NONE;
@@ -167,7 +184,7 @@ int64_t hvcall_vm_destroy(uint32_t vm)
 	enter_call();
 	assert_true(v->state == AETHER_VM_STOPPED || v->state == AETHER_VM_LOADING || v->state == AETHER_VM_CREATING ||
 		    v->state == AETHER_VM_DESTROYING);
-	free(v->ram);
+	free_ram(v);
 	v->ram = NULL;
 	v->state = AETHER_VM_NONE;
 	return leave_call(0);

@@ -42,18 +42,7 @@ static int setup(void **state)
 {
 	(void)state;
 	node_start(2, 1, NODE_RAM_MIB * MIB);
-	fake_set_ticks(START);
-	service = node_service();
-	assert_ptr_equal(node_schedule(0), service);
-	supervise_alive();
-	service->pc = PC;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
+	service = node_enter_service(START, PC);
 	return 0;
 }
 
@@ -253,11 +242,7 @@ static void who_lives_on_is_ended(void **state)
 
 static uint8_t *memory(void)
 {
-	pa_t pa = PA(0);
-	unsigned attributes = 0;
-	uint64_t block = 0;
-	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE, &pa, &attributes, &block), HV_OK);
-	return fake_ram(pa);
+	return fake_ram(node_service_memory());
 }
 
 static void put_image(struct aether_service_header header, uint8_t byte)
@@ -367,7 +352,40 @@ static void what_is_no_image_is_refused(void **state)
 	assert_int_equal(memory()[0x100], NODE_SERVICE_BYTE);
 }
 
-/* Half of a newer image is in the place of the last one, when its giver dies. */
+static void a_refused_one_leaves_the_newer_one(void **state)
+{
+	(void)state;
+	update_to_newer();
+	const uint8_t hash = node_bootinfo()->service_sha256[0];
+	fake_advance(60 * FAKE_TICKS_PER_SECOND);
+	supervise_alive();
+	struct aether_service_header header = newer;
+	header.magic++;
+	put_image(header, 0x88);
+	assert_int_equal(call4(AETHER_HVC_SERVICE_UPDATE, BUFFER, newer.file_bytes, 0, 0), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_SERVICE_UPDATE, 0, 0, 0, 0), AETHER_EINVAL);
+	assert_int_equal(instance(), 2);
+	assert_ptr_equal(node_trap(service, ESR_STRAY, UINT64_C(0x900000000)), service);
+	assert_int_equal(instance(), 3);
+	assert_int_equal(memory()[0x100], 0x77);
+	assert_int_equal(memory()[newer.file_bytes - 1], 0x77);
+	assert_int_equal(node_bootinfo()->service_sha256[0], hash);
+	assert_null(strstr(fake_console_output(), "back to the image of the boot"));
+	fake_watch_check();
+}
+
+/* Nor is one that is on trial let off by it. */
+static void a_refused_one_does_not_end_the_trial(void **state)
+{
+	(void)state;
+	update_to_newer();
+	assert_int_equal(call4(AETHER_HVC_SERVICE_UPDATE, 0, 0, 0, 0), AETHER_EINVAL);
+	assert_ptr_equal(node_trap(service, ESR_STRAY, UINT64_C(0x900000000)), service);
+	assert_int_equal(memory()[0x100], NODE_SERVICE_BYTE);
+	assert_non_null(strstr(fake_console_output(), "back to the image of the boot"));
+}
+
+/* Half of a newer image is copied when its giver dies. */
 static void a_copy_that_is_cut_off_is_nothing(void **state)
 {
 	(void)state;
@@ -384,7 +402,8 @@ static void a_copy_that_is_cut_off_is_nothing(void **state)
 	fake_interrupt_every(2);
 	assert_ptr_equal(node_trap(service, ESR_STRAY, UINT64_C(0x900000000)), service);
 	assert_int_equal(instance(), 3);
-	assert_int_equal(memory()[0x100], NODE_SERVICE_BYTE);
+	assert_int_equal(memory()[0x100], 0x77);
+	assert_int_equal(memory()[newer.file_bytes - 1], 0x77);
 	service->x[0] = AETHER_HVC_SERVICE_UPDATE; /* and the next call begins at the beginning */
 	put_image(newer, 0x99);
 	(void)call4(AETHER_HVC_SERVICE_UPDATE, BUFFER, newer.file_bytes, 0, 0);
@@ -395,7 +414,7 @@ static void a_copy_that_is_cut_off_is_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(a_schedule_repeats_with_its_seed),
 		TEST(its_arguments_are_checked),
 		TEST(it_also_strikes_who_sleeps),
@@ -407,6 +426,8 @@ int main(void)
 		TEST(it_goes_when_it_fails_soon),
 		TEST(it_stays_when_it_fails_late),
 		TEST(what_is_no_image_is_refused),
+		TEST(a_refused_one_leaves_the_newer_one),
+		TEST(a_refused_one_does_not_end_the_trial),
 		TEST(a_copy_that_is_cut_off_is_nothing),
 #undef TEST
 	};

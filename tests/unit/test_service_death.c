@@ -33,13 +33,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 static void fill(const struct vm *vm, uint64_t value)
 {
 	for (unsigned i = 0; i < vm->extent_count; i++) {
@@ -263,7 +256,7 @@ static void a_creation_in_hand_is_left_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(a_death_at_any_point_of_any_call_is_mended),
 		TEST(a_creation_is_not_inherited),
 		TEST(a_creation_in_hand_is_left_alone),
