@@ -122,6 +122,7 @@ static void asks_for_what_there_is_not(void)
 	unsigned refused = 0;
 	unsigned asked = 0;
 	for (unsigned i = 0; i < COUNT(absurd); i++, asked++) {
+		hostile_lives();
 		struct call c = {.x = {0, absurd[i].x1, absurd[i].x2, absurd[i].x3, absurd[i].x4}};
 		if (call(absurd[i].call, &c) < 0) {
 			refused++;
@@ -131,6 +132,7 @@ static void asks_for_what_there_is_not(void)
 	}
 	for (unsigned i = 0; i < COUNT(calls_of_a_vm); i++) {
 		for (unsigned k = 0; k < COUNT(no_vms); k++, asked++) {
+			hostile_lives();
 			struct call c = {.x = {0, no_vms[k], 1000, 10000, 1}};
 			if (call(calls_of_a_vm[i], &c) < 0) {
 				refused++;
@@ -230,6 +232,7 @@ static uint32_t state_of(uint64_t vm)
 static bool is_cleared(uint64_t vm)
 {
 	for (unsigned i = 0; i < 1000; i++) {
+		hostile_lives();
 		switch (state_of(vm)) {
 		case AETHER_VM_NONE:
 			return true;
@@ -362,6 +365,7 @@ static void posts_any_buffer(void)
 		}
 	}
 	for (unsigned i = 0; i < RANDOM_POSTS; i++) {
+		hostile_lives();
 		struct call c = {.x = {0, 1 + below(AETHER_NIC_POST_MAX)}};
 		const uint64_t mask = below(4) == 0 ? ALL : UINT64_C(0x07ff00ff07ff00ff);
 		for (unsigned k = 2; k < 8; k++) {
