@@ -8,9 +8,9 @@
  * results where the call has some, else unchanged; all other registers are preserved.
  *
  * VM_CREATE, VM_START, VM_RESET and VM_DESTROY are long: they scrub or clean memory. They are interrupted and continued
- * without the caller seeing it, but after about a millisecond they return EAGAIN with all arguments as they were: the same
- * call goes on, now or after whatever else the service has to do. How far it is stands in the VM, whose state says what is
- * under way; so a later instance of the service can go on too.
+ * without the caller seeing it, but after about a millisecond they return EAGAIN with all arguments as they were: the
+ * same call goes on, now or after whatever else the service has to do. How far it is stands in the VM, whose state says
+ * what is under way; so a later instance of the service can go on too.
  */
 #include <stdint.h>
 
@@ -25,8 +25,8 @@
  * EAGAIN, ENOMEM, EINVAL (size, count, flags), EBUSY (no VM of that kind free) */
 #define AETHER_HVC_VM_CREATE AETHER_HVC(0)
 /* x1 VM (LOADING), x2 entry IPA, x3 value of x0 at entry. Takes the RAM from the service, cleans it to the point of
- * coherency and starts vCPU 0. EAGAIN, ESTATE (not LOADING, a store), EINVAL (entry outside its RAM), ENOMEM (it is STOPPED).
- * A STARTING VM goes on as was wanted when that began, perhaps by an earlier instance of the service. */
+ * coherency and starts vCPU 0. EAGAIN, ESTATE (not LOADING, a store), EINVAL (entry outside its RAM), ENOMEM (it is
+ * STOPPED). A STARTING VM goes on as was wanted when that began, perhaps by an earlier instance of the service. */
 #define AETHER_HVC_VM_START AETHER_HVC(1)
 /* x1 VM (STOPPED, LOADING or RESETTING). Scrubs its RAM and makes it LOADING again, every vCPU in its first state.
  * EAGAIN, ESTATE */

@@ -112,8 +112,8 @@ enum { PHASE_MOST = 5 };
 /* Of each long state; NULL ends the list. */
 static enum hv_err (*const phases[][PHASE_MOST + 1])(struct vm *vm) = {
 	[AETHER_VM_CREATING] = {make_machine, vm_phase_scrub, vm_phase_lend},
-	/* Out of the service's reach on every CPU before anything is cleaned; and a guest starts with its caches off and must
-	 * find what the service wrote. */
+	/* Out of the service's reach on every CPU before anything is cleaned; and a guest starts with its caches off
+	 * and must find what the service wrote. */
 	[AETHER_VM_STARTING] = {vm_phase_withdraw, vm_phase_clean, vm_phase_give, vm_phase_map_guest,
 				map_interrupt_interface},
 	[AETHER_VM_RESETTING] = {vm_phase_withdraw, vm_phase_dirty, vm_phase_scrub, vm_phase_lend},

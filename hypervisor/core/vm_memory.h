@@ -2,8 +2,8 @@
 #pragma once
 /*
  * The phases of a VM's long operations, over all of its RAM: each goes on from vm->cursor, and has done all of it when
- * it returns HV_OK. HV_AGAIN: an interrupt is pending or the slice is over, call again. HV_ENOMEM: no page for a table. The
- * service holds the RAM if vm->was_loading, else the guest does.
+ * it returns HV_OK. HV_AGAIN: an interrupt is pending or the slice is over, call again. HV_ENOMEM: no page for a table.
+ * The service holds the RAM if vm->was_loading, else the guest does.
  */
 #include "core/vm.h"
 

@@ -92,24 +92,38 @@ static bool is_undecided(struct guests *guests, const struct guest *guest)
 	return is_wanted(guest) && release != NULL && release->state == RELEASE_DUE;
 }
 
+/* --- the core's long calls --- */
+
+static void turn_call(struct guests *guests, struct guest *guest, uint64_t now);
+
+/* Makes the first slice of it; the next turns make the others. True: there is more to do at once. */
+static bool begin_call(struct guests *guests, struct guest *guest, enum guest_call call, uint64_t now)
+{
+	guest->call = call;
+	guest->call_generation = guest->wish.generation;
+	turn_call(guests, guest, now);
+	return true;
+}
+
 /* --- what can go wrong --- */
 
-static void end_guest(struct guest *guest, enum wire_guest_reason reason)
+static void end_guest(struct guests *guests, struct guest *guest, enum wire_guest_reason reason, uint64_t now)
 {
 	guest->wish.ended = (uint8_t)reason;
 	guest->wish.is_restart_due = 0;
 	guest->reason = reason;
+	guest->state = GUEST_EMPTY;
 	keep_wish(guest);
 	if (guest->has_vm) {
-		guest_vm_destroy(guest);
+		(void)begin_call(guests, guest, GUEST_CALL_DESTROY, now);
 	}
-	guest->state = GUEST_EMPTY;
 }
 
-static void refuse(struct guest *guest, enum wire_guest_reason reason, const char *why)
+static void refuse(struct guests *guests, struct guest *guest, enum wire_guest_reason reason, const char *why,
+		   uint64_t now)
 {
 	log_line(LOG_ERROR, "loader: guest \"%s\" refused: %s", guest->name, why);
-	end_guest(guest, reason);
+	end_guest(guests, guest, reason, now);
 }
 
 /* Tries again later, and says once why. */
@@ -135,13 +149,13 @@ static void fail_fill(struct guests *guests, struct guest *guest, uint64_t now)
 	struct fill *fill = &guest->fill;
 
 	if (fill->reason == WIRE_REASON_NOT_A_KERNEL || (release != NULL && release->bundle != NULL)) {
-		refuse(guest, fill->reason, fill->why);
+		refuse(guests, guest, fill->reason, fill->why, now);
 		return;
 	}
-	if (fill->sources[0] != NULL) {
-		guest_vm_destroy_store(guest); /* it no longer holds what was put there */
-	}
 	retry_later(guests, guest, fill->reason, fill->why, now);
+	if (fill->sources[0] != NULL) { /* the store no longer holds what was put there */
+		(void)begin_call(guests, guest, GUEST_CALL_DESTROY_STORE, now);
+	}
 }
 
 /* --- filling --- */
@@ -156,26 +170,74 @@ static uint32_t count_wanted(const struct guests *guests)
 	return count;
 }
 
-static bool make_vm(struct guests *guests, struct guest *guest, const struct manifest_guest *definition, uint64_t now)
+static bool is_of_bundle(struct guests *guests, const struct guest *guest)
 {
 	const struct release *release = release_of(guests, guest);
-	const int64_t status = guest_vm_create(guest, definition, count_wanted(guests) > 1);
 
-	if (status == 0) {
-		return true;
-	}
-	if (release->bundle == NULL && (status == AETHER_ENOMEM || status == AETHER_EBUSY)) {
-		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, guest_vm_error_words(status), now);
-		return false;
-	}
-	log_line(LOG_ERROR, "loader: guest \"%s\" refused: %s (it wants %u MiB; %llu MiB were free for guests at boot)",
-		 definition->name, guest_vm_error_words(status), definition->memory_mib,
-		 (unsigned long long)(guests->info->free_bytes >> 20));
-	end_guest(guest, status == AETHER_ENOMEM ? WIRE_REASON_NO_MEMORY : WIRE_REASON_NOT_CREATED);
-	return false;
+	return release != NULL && release->bundle != NULL;
 }
 
-static void begin_fill(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
+static void fail_create(struct guests *guests, struct guest *guest, int64_t status, uint64_t now)
+{
+	if (!is_of_bundle(guests, guest) && (status == AETHER_ENOMEM || status == AETHER_EBUSY)) {
+		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, guest_vm_error_words(status), now);
+		return;
+	}
+	log_line(LOG_ERROR, "loader: guest \"%s\" refused: %s (it wants %llu MiB; %llu MiB were free for guests at boot)",
+		 guest->name, guest_vm_error_words(status), (unsigned long long)(guest->ram_bytes >> 20),
+		 (unsigned long long)(guests->info->free_bytes >> 20));
+	end_guest(guests, guest, status == AETHER_ENOMEM ? WIRE_REASON_NO_MEMORY : WIRE_REASON_NOT_CREATED, now);
+}
+
+static void start_running(struct guests *guests, struct guest *guest)
+{
+	guest->state = GUEST_RUNNING;
+	guest->is_settled = false;
+	guest->reason = WIRE_REASON_NONE;
+	guest->said = WIRE_REASON_NONE;
+	guest->failures = 0;
+	if (!is_of_bundle(guests, guest) && guest->name[0] != '\0') {
+		log_line(guest->wish.starts == 1 ? LOG_WARN : LOG_INFO, "loader: guest \"%s\" started", guest->name);
+	}
+}
+
+/* A slice of the call under way, and what follows from its end. */
+static void turn_call(struct guests *guests, struct guest *guest, uint64_t now)
+{
+	const enum guest_call call = guest->call;
+	const int64_t status = guest_vm_go_on(guest);
+
+	if (status == AETHER_EAGAIN) {
+		return;
+	}
+	if (status == 0) {
+		if (call == GUEST_CALL_START) {
+			start_running(guests, guest);
+		}
+		return;
+	}
+	if (guest->call_generation != guest->wish.generation) { /* the new wish begins anew */
+		guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
+		return;
+	}
+	switch (call) {
+	case GUEST_CALL_CREATE:
+		fail_create(guests, guest, status, now);
+		break;
+	case GUEST_CALL_START:
+	case GUEST_CALL_RESET:
+		end_guest(guests, guest, WIRE_REASON_OTHER, now);
+		break;
+	case GUEST_CALL_CREATE_STORE:
+		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, "the node has no memory to keep its payload in", now);
+		break;
+	default:
+		break;
+	}
+}
+
+/* One call for each turn, until all is there that is to be filled. True, as above. */
+static bool begin_fill(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
 		       uint64_t now)
 {
 	const struct release *release = release_of(guests, guest);
@@ -183,22 +245,23 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 	struct fill *fill = &guest->fill;
 
 	if (guest->has_store && (!needs_store || guest->store_tag != guest->want_store_tag)) {
-		guest_vm_destroy_store(guest);
+		return begin_call(guests, guest, GUEST_CALL_DESTROY_STORE, now);
 	}
 	if (guest->wish.is_restart_due) {
 		/* From here on it is loaded anew whatever happens: the restart is in force. */
 		guest->wish.is_restart_due = 0;
 		keep_wish(guest);
 	}
-	if (guest->has_vm ? !guest->is_clean && !guest_vm_reset(guest) : !make_vm(guests, guest, definition, now)) {
-		if (guest->has_vm) {
-			end_guest(guest, WIRE_REASON_OTHER);
-		}
-		return;
+	if (!guest->has_vm) {
+		guest_vm_plan(guest, definition, count_wanted(guests) > 1);
+		return begin_call(guests, guest, GUEST_CALL_CREATE, now);
 	}
-	if (needs_store && !guest->has_store && guest_vm_create_store(guest, definition) != 0) {
-		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, "the node has no memory to keep its payload in", now);
-		return;
+	if (!guest->is_clean) {
+		return begin_call(guests, guest, GUEST_CALL_RESET, now);
+	}
+	if (needs_store && !guest->has_store) {
+		guest_vm_plan_store(guest, definition);
+		return begin_call(guests, guest, GUEST_CALL_CREATE_STORE, now);
 	}
 	memset(fill, 0, sizeof(*fill));
 	fill->guest = definition;
@@ -219,9 +282,10 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 	memcpy(guest->manifest, release->sha256, DIGEST_BYTES);
 	guest->is_clean = false;
 	guest->state = GUEST_FILLING;
+	return true;
 }
 
-static void finish_fill(struct guests *guests, struct guest *guest)
+static void finish_fill(struct guests *guests, struct guest *guest, uint64_t now)
 {
 	const struct release *release = release_of(guests, guest);
 	const struct fill *fill = &guest->fill;
@@ -231,7 +295,7 @@ static void finish_fill(struct guests *guests, struct guest *guest)
 	guests->verify_ticks += fill->hash_ticks;
 	guests->copy_ticks += fill->copy_ticks;
 	if (why != NULL) {
-		refuse(guest, WIRE_REASON_OTHER, why);
+		refuse(guests, guest, WIRE_REASON_OTHER, why, now);
 		return;
 	}
 	guest->is_checked = release->bundle != NULL;
@@ -270,7 +334,7 @@ static bool turn_fill(struct guests *guests, struct guest *guest, uint64_t now)
 	if (fill->store != NULL) {
 		guest_vm_mark_store(guest, fill->guest);
 	}
-	finish_fill(guests, guest);
+	finish_fill(guests, guest, now);
 	return true;
 }
 
@@ -288,40 +352,25 @@ static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
 			return false;
 		}
 		if (guest->has_vm) {
-			guest_vm_destroy(guest);
 			guest->state = GUEST_EMPTY;
+			return begin_call(guests, guest, GUEST_CALL_DESTROY, now);
 		}
-		if (guest->has_store && guest->wish.want == ACK_WANT_EMPTY) {
-			guest_vm_destroy_store(guest);
-		}
-		return false;
+		return guest->has_store && guest->wish.want == ACK_WANT_EMPTY &&
+		       begin_call(guests, guest, GUEST_CALL_DESTROY_STORE, now);
 	}
 	if (guest->has_vm && guest->tag != guest->want_tag) {
-		guest_vm_destroy(guest);
 		guest->state = GUEST_EMPTY;
+		return begin_call(guests, guest, GUEST_CALL_DESTROY, now);
 	}
-	begin_fill(guests, guest, definition, now);
-	return true;
+	return begin_fill(guests, guest, definition, now);
 }
 
-static bool turn_loaded(struct guests *guests, struct guest *guest)
+static bool turn_loaded(struct guests *guests, struct guest *guest, uint64_t now)
 {
 	if (guests->is_booting) {
 		return false;
 	}
-	if (!guest_vm_start(guest)) {
-		end_guest(guest, WIRE_REASON_OTHER);
-		return false;
-	}
-	guest->state = GUEST_RUNNING;
-	guest->is_settled = false;
-	guest->reason = WIRE_REASON_NONE;
-	guest->said = WIRE_REASON_NONE;
-	guest->failures = 0;
-	if (release_of(guests, guest)->bundle == NULL) {
-		log_line(guest->wish.starts == 1 ? LOG_WARN : LOG_INFO, "loader: guest \"%s\" started", guest->name);
-	}
-	return false;
+	return begin_call(guests, guest, GUEST_CALL_START, now);
 }
 
 static bool turn_running(struct guests *guests, struct guest *guest)
@@ -345,7 +394,7 @@ static bool turn_running(struct guests *guests, struct guest *guest)
 	return false;
 }
 
-static void take_stop(struct guests *guests, struct guest *guest, uint32_t reason)
+static void take_stop(struct guests *guests, struct guest *guest, uint32_t reason, uint64_t now)
 {
 	(void)definition_of(guests, guest); /* its name, if it can be known */
 	const enum wire_guest_reason why = guest_vm_say_stop(guest, reason);
@@ -356,16 +405,16 @@ static void take_stop(struct guests *guests, struct guest *guest, uint32_t reaso
 		guest->retry_at = 0;
 		return;
 	}
-	end_guest(guest, why);
+	end_guest(guests, guest, why, now);
 }
 
 /* STOPPING: the core's event may have gone to an earlier instance, so it is also looked for. */
-static bool turn_stopping(struct guests *guests, struct guest *guest)
+static bool turn_stopping(struct guests *guests, struct guest *guest, uint64_t now)
 {
 	struct hvcall_vm_state state = {.state = AETHER_VM_NONE};
 
 	if (hvcall_vm_info(guest->vm, &state) == 0 && state.state == AETHER_VM_STOPPED) {
-		take_stop(guests, guest, state.reason);
+		take_stop(guests, guest, state.reason, now);
 		return true;
 	}
 	return false;
@@ -373,6 +422,10 @@ static bool turn_stopping(struct guests *guests, struct guest *guest)
 
 static bool turn(struct guests *guests, struct guest *guest, uint64_t now)
 {
+	if (guest->call != GUEST_CALL_NONE) {
+		turn_call(guests, guest, now);
+		return true;
+	}
 	switch (guest->state) {
 	case GUEST_EMPTY:
 	case GUEST_HELD:
@@ -380,11 +433,11 @@ static bool turn(struct guests *guests, struct guest *guest, uint64_t now)
 	case GUEST_FILLING:
 		return turn_fill(guests, guest, now);
 	case GUEST_LOADED:
-		return turn_loaded(guests, guest);
+		return turn_loaded(guests, guest, now);
 	case GUEST_RUNNING:
 		return turn_running(guests, guest);
 	case GUEST_STOPPING:
-		return turn_stopping(guests, guest);
+		return turn_stopping(guests, guest, now);
 	}
 	return false;
 }
@@ -394,8 +447,11 @@ bool guests_turn(struct guests *guests, uint64_t now)
 	bool is_busy = false;
 
 	releases_turn(&guests->releases, &guests->origin, now);
+	if (guest_vm_destroy_doomed(guests)) {
+		return true; /* first, so that there is memory, and each slot gets its own number */
+	}
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		if (!guests->slots[i].is_wish_lost) {
+		if (!guests->slots[i].is_wish_lost || guests->slots[i].call != GUEST_CALL_NONE) {
 			is_busy |= turn(guests, &guests->slots[i], now);
 		}
 	}
@@ -428,7 +484,7 @@ void guests_stopped(struct guests *guests, uint32_t vm, uint32_t reason)
 		struct guest *guest = &guests->slots[i];
 		if (guest->has_vm && guest->vm == vm &&
 		    (guest->state == GUEST_RUNNING || guest->state == GUEST_STOPPING)) {
-			take_stop(guests, guest, reason);
+			take_stop(guests, guest, reason, hvcall_ticks());
 			return;
 		}
 	}
@@ -565,7 +621,9 @@ bool guests_boot(struct guests *guests, const uint8_t *bundle)
 		 (unsigned long long)guests->copy_ticks, (unsigned long long)(hvcall_ticks() - info->entry_ticks),
 		 (unsigned long long)info->counter_hz);
 	for (uint32_t i = 0; i < manifest->guest_count; i++) {
-		(void)turn(guests, &guests->slots[i], hvcall_ticks());
+		while (turn(guests, &guests->slots[i], hvcall_ticks())) {
+			(void)hvcall_alive();
+		}
 	}
 	return true;
 }

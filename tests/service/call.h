@@ -7,10 +7,20 @@
 #include "lib/fmt.h"
 #include "service/hvcall_registers.h"
 
+/* Over all slices of a long one, which are the first four. */
+static inline int64_t call(uint32_t id, struct hvcall_registers *c)
+{
+	int64_t status;
+	do {
+		status = hvcall(id, c);
+	} while (status == AETHER_EAGAIN && id >= AETHER_HVC_VM_CREATE && id <= AETHER_HVC_VM_DESTROY);
+	return status;
+}
+
 static inline int64_t call3(uint32_t id, uint64_t x1, uint64_t x2, uint64_t x3)
 {
 	struct hvcall_registers c = {.x = {0, x1, x2, x3}};
-	return hvcall(id, &c);
+	return call(id, &c);
 }
 
 /* A line, once there is room. One of at most 48 bytes stays in one piece, whoever else writes to the console. */

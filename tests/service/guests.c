@@ -10,7 +10,7 @@
 bool guest_load(uint64_t vm, const char *text, const char *end)
 {
 	struct hvcall_registers c = {.x = {0, GUEST_BYTES, 1, AETHER_VM_CONSOLE_LINES, 0, vm}};
-	if (hvcall(AETHER_HVC_VM_CREATE, &c) != 0 || c.x[1] != vm) {
+	if (call(AETHER_HVC_VM_CREATE, &c) != 0 || c.x[1] != vm) {
 		return false;
 	}
 	volatile uint8_t *ram = (volatile uint8_t *)(uintptr_t)AETHER_IPA_LOAD(vm);
@@ -29,7 +29,7 @@ bool guest_start(uint64_t vm, const char *text, const char *end, const char *ent
 uint32_t guest_state(uint64_t vm)
 {
 	struct hvcall_registers c = {.x = {0, vm}};
-	return hvcall(AETHER_HVC_VM_INFO, &c) == 0 ? (uint32_t)c.x[1] : AETHER_VM_NONE;
+	return call(AETHER_HVC_VM_INFO, &c) == 0 ? (uint32_t)c.x[1] : AETHER_VM_NONE;
 }
 
 bool guest_clear(uint64_t vm)

@@ -84,7 +84,7 @@ static void start_guest(void)
 static bool is_free_memory_zero(void)
 {
 	struct hvcall_registers c = {.x = {0, FREE_BYTES, 0, AETHER_VM_STORE}};
-	if (hvcall(AETHER_HVC_VM_CREATE, &c) != 0) {
+	if (call(AETHER_HVC_VM_CREATE, &c) != 0) {
 		return false;
 	}
 	const uint64_t vm = c.x[1];
@@ -105,18 +105,18 @@ static void first_instance(void)
 	const bool was_zero = is_free_memory_zero();
 	start_guest();
 	take_note(&c.x[2]);
-	(void)hvcall(AETHER_HVC_KEEP_SET, &c);
+	(void)call(AETHER_HVC_KEEP_SET, &c);
 	SAY("aether: test: %lu attacks, free memory is %s\n", hostile_reach_count + hostile_calls_count,
 	    was_zero ? "zero" : "not zero");
 	struct hvcall_registers far = {.x = {0, 5, 1, FAR_US, 1u << AETHER_CHAOS_KILL}};
-	(void)hvcall(AETHER_HVC_CHAOS, &far);
+	(void)call(AETHER_HVC_CHAOS, &far);
 }
 
 static void last_instance(void)
 {
 	struct hvcall_registers kept = {.x = {0, NOTE}};
 	uint64_t now[6];
-	bool is_same = hvcall(AETHER_HVC_KEEP_GET, &kept) == 0 && kept.x[1] == 1;
+	bool is_same = call(AETHER_HVC_KEEP_GET, &kept) == 0 && kept.x[1] == 1;
 	take_note(now);
 	for (unsigned i = 0; i < 6; i++) {
 		if (now[i] != kept.x[2 + i]) {
@@ -127,7 +127,7 @@ static void last_instance(void)
 	SAY("aether: test: accounts %s\n", is_same ? "as they were" : "differ");
 	SAY("aether: test: free memory is %s\n", is_free_memory_zero() ? "zero" : "not zero");
 	struct hvcall_registers c = {.x = {0, HOSTILE_GUEST}};
-	(void)hvcall(AETHER_HVC_VM_INFO, &c);
+	(void)call(AETHER_HVC_VM_INFO, &c);
 	const uint64_t before = ticks();
 	(void)call3(AETHER_HVC_TELEMETRY, 0, 0, 0);
 	const uint64_t spent = ticks() - before;

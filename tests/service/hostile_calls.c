@@ -125,7 +125,7 @@ static void asks_for_what_there_is_not(void)
 	for (unsigned i = 0; i < COUNT(absurd); i++, asked++) {
 		hostile_lives();
 		struct hvcall_registers c = {.x = {0, absurd[i].x1, absurd[i].x2, absurd[i].x3, absurd[i].x4}};
-		if (hvcall(absurd[i].call, &c) < 0) {
+		if (call(absurd[i].call, &c) < 0) {
 			refused++;
 		} else {
 			SAY("aether: test: accepted: call %x, line %u\n", absurd[i].call, i);
@@ -135,7 +135,7 @@ static void asks_for_what_there_is_not(void)
 		for (unsigned k = 0; k < COUNT(no_vms); k++, asked++) {
 			hostile_lives();
 			struct hvcall_registers c = {.x = {0, no_vms[k], 1000, 10000, 1}};
-			if (hvcall(calls_of_a_vm[i], &c) < 0) {
+			if (call(calls_of_a_vm[i], &c) < 0) {
 				refused++;
 			} else {
 				SAY("aether: test: accepted: call %x of VM %lx\n", calls_of_a_vm[i], no_vms[k]);
@@ -219,7 +219,7 @@ static void random_call(void)
 		c.x[1] = ticks() + 1000;
 	}
 	if (!is_spared(id, c.x[1])) {
-		(void)hvcall(id, &c);
+		(void)call(id, &c);
 	}
 }
 
@@ -337,7 +337,7 @@ static void posts_any_buffer(void)
 		for (unsigned k = 2; k < 8; k++) {
 			c.x[k] = random_u64() & mask;
 		}
-		accepted += hvcall(AETHER_HVC_NIC_POST, &c) == 0 ? 1 : 0;
+		accepted += call(AETHER_HVC_NIC_POST, &c) == 0 ? 1 : 0;
 		*card(QUEUE_NOTIFY) = (uint32_t)below(3);
 		if (i % 64 == 0) {
 			(void)call3(AETHER_HVC_EVENT_WAIT, ticks() + 1000, 0, 0);

@@ -96,7 +96,7 @@ DOES(asks_the_firmware, UINT64_C(0x84000009), "smc #0") /* SYSTEM_RESET */
 static void runs_what_it_loads(void)
 {
 	struct hvcall_registers c = {.x = {0, UINT64_C(2) << 20, 0, AETHER_VM_STORE}};
-	if (hvcall(AETHER_HVC_VM_CREATE, &c) != 0) {
+	if (call(AETHER_HVC_VM_CREATE, &c) != 0) {
 		return;
 	}
 	volatile uint32_t *code = (volatile uint32_t *)(uintptr_t)AETHER_IPA_LOAD(c.x[1]);
@@ -108,7 +108,7 @@ static void runs_what_it_loads(void)
 static void writes_what_it_gave_back(void)
 {
 	struct hvcall_registers c = {.x = {0, UINT64_C(2) << 20, 0, AETHER_VM_STORE}};
-	if (hvcall(AETHER_HVC_VM_CREATE, &c) != 0) {
+	if (call(AETHER_HVC_VM_CREATE, &c) != 0) {
 		return;
 	}
 	volatile uint64_t *words = (volatile uint64_t *)(uintptr_t)AETHER_IPA_LOAD(c.x[1]);
@@ -121,7 +121,7 @@ static void writes_what_it_gave_back(void)
 static void writes_what_it_started(void)
 {
 	struct hvcall_registers c = {.x = {0, UINT64_C(2) << 20, 1, 0}};
-	if (hvcall(AETHER_HVC_VM_CREATE, &c) != 0) {
+	if (call(AETHER_HVC_VM_CREATE, &c) != 0) {
 		return;
 	}
 	volatile uint32_t *words = (volatile uint32_t *)(uintptr_t)AETHER_IPA_LOAD(c.x[1]);

@@ -56,7 +56,7 @@ void service_fault(uint64_t esr, uint64_t elr, uint64_t far)
 static int64_t chaos(uint64_t seed, uint64_t count, uint64_t spacing, uint64_t kinds)
 {
 	struct hvcall_registers c = {.x = {0, seed, count, spacing, kinds}};
-	const int64_t status = hvcall(AETHER_HVC_CHAOS, &c);
+	const int64_t status = call(AETHER_HVC_CHAOS, &c);
 	return status == 0 ? (int64_t)c.x[1] : status;
 }
 
@@ -103,7 +103,7 @@ static void feed(void)
 	for (uint64_t i = 0; i < 27; i++) {
 		c.x[4 + i / 8] |= input_byte(due + i) << (8 * (i % 8));
 	}
-	(void)hvcall(AETHER_HVC_CONSOLE_INPUT, &c);
+	(void)call(AETHER_HVC_CONSOLE_INPUT, &c);
 	due = c.x[1];
 }
 
@@ -118,7 +118,7 @@ static void second_guest(void)
 	struct hvcall_registers reserve = {.x = {0, SECOND, 100, 10000, 50}};
 	(void)guest_clear(SECOND);
 	(void)guest_load(SECOND, test_guest, test_guest_end);
-	(void)hvcall(AETHER_HVC_VM_RESERVE, &reserve);
+	(void)call(AETHER_HVC_VM_RESERVE, &reserve);
 	(void)call3(AETHER_HVC_VM_START, SECOND, AETHER_GUEST_RAM_BASE, 0);
 	nap();
 	(void)call3(AETHER_HVC_VM_PAUSE, SECOND, 0, 0);

@@ -63,7 +63,7 @@ void service_main(void)
 	}
 	wait_ms(30);
 	struct hvcall_registers c = {.x = {0, AETHER_COUNTER_LONGEST_TICKS, 0, 0}};
-	(void)hvcall(AETHER_HVC_COUNTER, &c);
+	(void)call(AETHER_HVC_COUNTER, &c);
 	SAY("aether: bench: instance %u longest ticks=%lu\n", n, c.x[1]);
 	if (n <= DEATHS) {
 		fail();
