@@ -5,7 +5,8 @@
  * A page changes hands in this order: the old owner's map goes, its TLB entries go on every CPU, it is scrubbed,
  * it is cleaned; then the new owner's map is made. A phase goes on from the VM's cursor, at most a chunk beyond the
  * next interrupt or the end of its caller's slice, so it can be left at any chunk, by whoever, and taken up by another.
- * extents[] do not change between create and destroy. Nothing of this is anybody's input: what was asked for is checked in core/vm.c.
+ * extents[] do not change between create and destroy. Nothing of this is anybody's input: what was asked for is checked
+ * in core/vm.c.
  */
 #include "core/vm_memory.h"
 

@@ -16,81 +16,11 @@
 #include "lib/addr.h"
 #include "service/clock.h"
 #include "service/guest_vm.h"
+#include "service/guest_want.h"
 #include "service/hvcall.h"
 #include "service/log.h"
 
 enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30000 };
-
-static bool is_sane(const struct keep_slot *wish)
-{
-	return wish->want <= ACK_WANT_RUN && wish->place < MANIFEST_GUEST_MAX &&
-	       wish->ended < WIRE_GUEST_REASON_COUNT && wish->is_restart_due <= 1;
-}
-
-/* An instance whose memory was overwritten must not leave nonsense to the next one. */
-static void keep_wish(const struct guest *guest)
-{
-	if (guest->slot >= WIRE_GUEST_MAX || !is_sane(&guest->wish)) {
-		hvcall_fail(0, 0, 0);
-		return;
-	}
-	(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
-}
-
-static bool is_wanted(const struct guest *guest)
-{
-	return guest->wish.want == ACK_WANT_RUN && guest->wish.ended == WIRE_REASON_NONE;
-}
-
-static struct release *release_of(struct guests *guests, const struct guest *guest)
-{
-	const uint8_t *wanted[WIRE_GUEST_MAX];
-
-	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		const struct guest *other = &guests->slots[i];
-		wanted[i] = other->wish.want == ACK_WANT_RUN ? other->wish.manifest : NULL;
-	}
-	return guest->wish.want == ACK_WANT_RUN ? releases_want(&guests->releases, guest->wish.manifest, wanted) :
-						  releases_find(&guests->releases, guest->wish.manifest);
-}
-
-/* What the slot should run, or NULL: nothing, or not known yet; guest->reason says why. */
-static const struct manifest_guest *definition_of(struct guests *guests, struct guest *guest)
-{
-	const struct release *release = release_of(guests, guest);
-
-	if (!is_wanted(guest)) {
-		guest->reason = guest->wish.want == ACK_WANT_EMPTY ? WIRE_REASON_NONE :
-				guest->wish.want == ACK_WANT_STOP  ? WIRE_REASON_WANTED :
-								     guest->wish.ended;
-		return NULL;
-	}
-	if (release == NULL || release->state != RELEASE_KNOWN) {
-		guest->reason = release != NULL ? release->reason : WIRE_REASON_OTHER;
-		return NULL;
-	}
-	if (guest->wish.place >= release->manifest.guest_count) {
-		guest->reason = WIRE_REASON_NO_PLACE;
-		return NULL;
-	}
-	const struct manifest_guest *definition = &release->manifest.guests[guest->wish.place];
-	memcpy(guest->name, definition->name, sizeof(guest->name));
-	guest->is_retained = definition->reset == MANIFEST_RETAIN;
-	if (!guest->has_want_tags) {
-		guest->want_tag = guest_vm_tag(definition, guest->slot);
-		guest->want_store_tag = guest_vm_store_tag(definition, guest->slot);
-		guest->has_want_tags = true;
-	}
-	return definition;
-}
-
-/* The manifest is on its way: what the slot should run is not decided. */
-static bool is_undecided(struct guests *guests, const struct guest *guest)
-{
-	const struct release *release = release_of(guests, guest);
-
-	return is_wanted(guest) && release != NULL && release->state == RELEASE_DUE;
-}
 
 /* --- the core's long calls --- */
 
@@ -113,7 +43,7 @@ static void end_guest(struct guests *guests, struct guest *guest, enum wire_gues
 	guest->wish.is_restart_due = 0;
 	guest->reason = reason;
 	guest->state = GUEST_EMPTY;
-	keep_wish(guest);
+	guest_want_keep(guest);
 	if (guest->has_vm) {
 		(void)begin_call(guests, guest, GUEST_CALL_DESTROY, now);
 	}
@@ -145,7 +75,7 @@ static void retry_later(struct guests *guests, struct guest *guest, enum wire_gu
 
 static void fail_fill(struct guests *guests, struct guest *guest, uint64_t now)
 {
-	const struct release *release = release_of(guests, guest);
+	const struct release *release = guest_release(guests, guest);
 	struct fill *fill = &guest->fill;
 
 	if (fill->reason == WIRE_REASON_NOT_A_KERNEL || (release != NULL && release->bundle != NULL)) {
@@ -172,7 +102,7 @@ static uint32_t count_wanted(const struct guests *guests)
 
 static bool is_of_bundle(struct guests *guests, const struct guest *guest)
 {
-	const struct release *release = release_of(guests, guest);
+	const struct release *release = guest_release(guests, guest);
 
 	return release != NULL && release->bundle != NULL;
 }
@@ -183,7 +113,8 @@ static void fail_create(struct guests *guests, struct guest *guest, int64_t stat
 		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, guest_vm_error_words(status), now);
 		return;
 	}
-	log_line(LOG_ERROR, "loader: guest \"%s\" refused: %s (it wants %llu MiB; %llu MiB were free for guests at boot)",
+	log_line(LOG_ERROR,
+		 "loader: guest \"%s\" refused: %s (it wants %llu MiB; %llu MiB were free for guests at boot)",
 		 guest->name, guest_vm_error_words(status), (unsigned long long)(guest->ram_bytes >> 20),
 		 (unsigned long long)(guests->info->free_bytes >> 20));
 	end_guest(guests, guest, status == AETHER_ENOMEM ? WIRE_REASON_NO_MEMORY : WIRE_REASON_NOT_CREATED, now);
@@ -240,7 +171,7 @@ static void turn_call(struct guests *guests, struct guest *guest, uint64_t now)
 static bool begin_fill(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
 		       uint64_t now)
 {
-	const struct release *release = release_of(guests, guest);
+	const struct release *release = guest_release(guests, guest);
 	const bool needs_store = release->bundle == NULL && guest->is_retained;
 	struct fill *fill = &guest->fill;
 
@@ -250,7 +181,7 @@ static bool begin_fill(struct guests *guests, struct guest *guest, const struct 
 	if (guest->wish.is_restart_due) {
 		/* From here on it is loaded anew whatever happens: the restart is in force. */
 		guest->wish.is_restart_due = 0;
-		keep_wish(guest);
+		guest_want_keep(guest);
 	}
 	if (!guest->has_vm) {
 		guest_vm_plan(guest, definition, count_wanted(guests) > 1);
@@ -287,7 +218,7 @@ static bool begin_fill(struct guests *guests, struct guest *guest, const struct 
 
 static void finish_fill(struct guests *guests, struct guest *guest, uint64_t now)
 {
-	const struct release *release = release_of(guests, guest);
+	const struct release *release = guest_release(guests, guest);
 	const struct fill *fill = &guest->fill;
 	const uint64_t seed_number = (uint64_t)guest->slot << 32 | guest->start_count;
 	const char *why = load_tree(fill->guest, &fill->place, guests->info, seed_number, fill->memory, &guest->entry);
@@ -346,9 +277,9 @@ static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
 	if (now < guest->retry_at) {
 		return false;
 	}
-	const struct manifest_guest *definition = definition_of(guests, guest);
+	const struct manifest_guest *definition = guest_definition(guests, guest);
 	if (definition == NULL) {
-		if (is_undecided(guests, guest)) {
+		if (guest_is_undecided(guests, guest)) {
 			return false;
 		}
 		if (guest->has_vm) {
@@ -378,14 +309,14 @@ static bool turn_running(struct guests *guests, struct guest *guest)
 	if (guest->is_settled) {
 		return false;
 	}
-	const struct manifest_guest *definition = definition_of(guests, guest);
+	const struct manifest_guest *definition = guest_definition(guests, guest);
 	const bool is_other = definition != NULL && guest->tag != guest->want_tag;
 
 	if (definition != NULL && !is_other) {
 		memcpy(guest->manifest, guest->wish.manifest, DIGEST_BYTES);
 		guest->is_settled = !guest->wish.is_restart_due;
 	}
-	if (is_wanted(guest) && !guest->wish.is_restart_due && !is_other) {
+	if (guest_is_wanted(guest) && !guest->wish.is_restart_due && !is_other) {
 		return false; /* a manifest that cannot be had or used leaves it running */
 	}
 	if (guest_vm_stop(guest)) {
@@ -396,7 +327,7 @@ static bool turn_running(struct guests *guests, struct guest *guest)
 
 static void take_stop(struct guests *guests, struct guest *guest, uint32_t reason, uint64_t now)
 {
-	(void)definition_of(guests, guest); /* its name, if it can be known */
+	(void)guest_definition(guests, guest); /* its name, if it can be known */
 	const enum wire_guest_reason why = guest_vm_say_stop(guest, reason);
 
 	if (why == WIRE_REASON_RESET || why == WIRE_REASON_WANTED || guest->wish.is_restart_due) {
@@ -470,7 +401,7 @@ uint64_t guests_wait(const struct guests *guests, uint64_t now)
 			due = look_again;
 		} else if (guest->state == GUEST_FILLING) {
 			due = fill_wait(&guest->fill, now);
-		} else if (is_wanted(guest) && guest->retry_at > now) {
+		} else if (guest_is_wanted(guest) && guest->retry_at > now) {
 			due = guest->retry_at - now;
 		}
 		wait = due < wait ? due : wait;
@@ -492,69 +423,6 @@ void guests_stopped(struct guests *guests, uint32_t vm, uint32_t reason)
 		 vm);
 }
 
-/* --- wishes --- */
-
-void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *wish)
-{
-	struct guest *guest = &guests->slots[slot];
-	struct keep_slot *kept = &guest->wish;
-
-	if (wish->generation <= kept->generation) {
-		return;
-	}
-	const bool is_other = wish->want != kept->want || wish->place != kept->place ||
-			      !digest_is_equal(wish->manifest, kept->manifest);
-	const bool is_restart = wish->restart_generation > kept->restart_generation;
-	const bool is_under_way = guest->state == GUEST_FILLING || guest->state == GUEST_LOADED;
-
-	guest->is_settled = false;
-	guest->is_wish_lost = false;
-	kept->generation = wish->generation;
-	kept->want = (uint8_t)wish->want;
-	kept->place = wish->place;
-	memcpy(kept->manifest, wish->manifest, DIGEST_BYTES);
-	if (is_restart) {
-		kept->restart_generation = wish->restart_generation;
-		kept->is_restart_due = guest->state == GUEST_RUNNING || guest->state == GUEST_STOPPING;
-	}
-	if (is_restart || is_other) {
-		kept->ended = WIRE_REASON_NONE;
-		guest->retry_at = 0;
-		guest->failures = 0;
-		guest->said = WIRE_REASON_NONE;
-		guest->reason = WIRE_REASON_NONE;
-	}
-	keep_wish(guest);
-	if (is_other && is_under_way) {
-		fill_cancel(&guest->fill);
-		guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
-	}
-	if (is_other) {
-		guest->is_checked = false;
-		guest->has_want_tags = false;
-		(void)release_of(guests, guest); /* the manifest is asked for at once */
-	}
-}
-
-void guests_set_origin(struct guests *guests, struct origin origin)
-{
-	if (guests->origin.address == origin.address && guests->origin.port == origin.port) {
-		return;
-	}
-	guests->origin = origin;
-	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		struct guest *guest = &guests->slots[i];
-		if (guest->state == GUEST_FILLING) {
-			fill_cancel(&guest->fill);
-			guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
-		}
-		guest->retry_at = 0;
-	}
-	for (uint32_t i = 0; i < RELEASES_MAX; i++) {
-		guests->releases.entries[i].retry_at = 0;
-	}
-}
-
 /* --- the beginning --- */
 
 void guests_start(struct guests *guests, const struct aether_bootinfo *info)
@@ -564,30 +432,13 @@ void guests_start(struct guests *guests, const struct aether_bootinfo *info)
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
 		struct guest *guest = &guests->slots[i];
 		guest->slot = i;
-		if (keep_get(KEEP_SLOT_0 + i, &guest->wish) && !is_sane(&guest->wish)) {
+		if (keep_get(KEEP_SLOT_0 + i, &guest->wish) && !guest_want_is_sane(&guest->wish)) {
 			memset(&guest->wish, 0, sizeof(guest->wish));
 			guest->is_wish_lost = true;
 		}
 	}
 	if (info->instance > 1) {
 		guest_vm_adopt(guests);
-	}
-}
-
-/* The bundle's guests are wanted where no controller has said anything else. */
-static void want_bundle(struct guests *guests)
-{
-	const struct release *bundle = &guests->releases.entries[0];
-
-	for (uint32_t i = 0; i < bundle->manifest.guest_count; i++) {
-		struct guest *guest = &guests->slots[i];
-		if (guest->wish.generation == 0 && guest->wish.want == ACK_WANT_EMPTY) {
-			guest->is_wish_lost = false;
-			guest->wish.want = ACK_WANT_RUN;
-			guest->wish.place = (uint8_t)i;
-			memcpy(guest->wish.manifest, bundle->sha256, DIGEST_BYTES);
-			keep_wish(guest);
-		}
 	}
 }
 
@@ -602,7 +453,7 @@ bool guests_boot(struct guests *guests, const uint8_t *bundle)
 		log_line(LOG_ERROR, "loader: bundle refused: %s", why);
 		return false;
 	}
-	want_bundle(guests);
+	guest_want_bundle(guests);
 	if (info->instance > 1) {
 		return true;
 	}

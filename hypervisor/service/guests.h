@@ -6,8 +6,8 @@
  *     EMPTY --> FILLING --> LOADED --> RUNNING --> STOPPING --> HELD
  *     HELD: its VM is there, stopped or half loaded: --> FILLING (reset first), or destroyed --> EMPTY
  *
- * The core's long calls (VM_CREATE, VM_START, VM_RESET, VM_DESTROY) go on over several turns, a millisecond in each. While
- * one is under way nothing else is done with the slot, whatever is wanted by then.
+ * The core's long calls (VM_CREATE, VM_START, VM_RESET, VM_DESTROY) go on over several turns, a millisecond in each.
+ * While one is under way nothing else is done with the slot, whatever is wanted by then.
  *
  * A payload that is to be retained goes into the slot's store while it is fetched for the first time.
  *

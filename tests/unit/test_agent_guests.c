@@ -169,7 +169,7 @@ static void every_piece_of_work_is_bounded(void **state)
 	assert_in_range(turns, 9, 12);
 }
 
-/* Each of a guest's long calls takes three seconds: beats go out each second all the same, and a question is answered. */
+/* Each of a guest's long calls takes three seconds: beats go out each second all the same. */
 static void long_calls_keep_no_beat(void **state)
 {
 	(void)state;
@@ -207,7 +207,8 @@ static void wishes_that_change_in_a_long_call(void **state)
 		small_agent_want(0, ACK_WANT_RUN, &release, 0);
 		if (state_then == AETHER_VM_RESETTING || state_then == AETHER_VM_DESTROYING) {
 			small_agent_until(0, WIRE_GUEST_RUNNING);
-			small_core_stop(0, state_then == AETHER_VM_RESETTING ? AETHER_STOP_RESET : AETHER_STOP_POWER_OFF);
+			small_core_stop(0, state_then == AETHER_VM_RESETTING ? AETHER_STOP_RESET :
+									       AETHER_STOP_POWER_OFF);
 		}
 		for (unsigned int turn = 0; core.vms[0].state != state_then; turn++) {
 			assert_in_range(turn, 0, SMALL_AGENT_TURNS);
