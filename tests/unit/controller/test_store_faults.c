@@ -222,7 +222,7 @@ static void opening_fails_and_can_be_repeated(void **state)
 			assert_true(store != NULL || !is_over);
 			/* Opening allocates thousands of times, in migrations above all: each of the first, some of the
 			 * rest. */
-			n += n > 100 && faults[f].count == count_allocs ? 150 : 0;
+			n += n > 30 && faults[f].count == count_allocs ? 120 : 0;
 			store_close(store);
 			store = open_store(&fail);
 			if (store == NULL) {
