@@ -231,7 +231,7 @@ static void holes_are_seen_and_counted(void **state)
 	virtual_node_end(&node);
 }
 
-/* The same without a clock: what the first datagram of a watch says is gone is gone at once, later only after a while. */
+/* The same without a clock: what the first datagram of a watch shows to be gone is so at once, later after a while. */
 static void a_hole_is_sure_before_it_is_one(void **state)
 {
 	static struct link link;
