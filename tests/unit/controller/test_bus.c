@@ -144,7 +144,8 @@ static void a_late_one_hides_no_gap(void **state)
 	}
 	(void)bus_publish(bus, BUS_EVENTS, "event", late, "late", 4);
 	assert_int_equal(bus_next(bus, 50, 15, &event), -1);
-	assert_int_equal(bus_next(bus, 102, 15, &event), 1); /* the last that was dropped: nothing behind it is missing */
+	/* The last that was dropped: nothing behind it is missing. */
+	assert_int_equal(bus_next(bus, 102, 15, &event), 1);
 	assert_int_equal(event.index, 103);
 	bus_release(&event);
 	bus_free(bus);

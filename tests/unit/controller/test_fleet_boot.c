@@ -30,7 +30,8 @@ static struct seen see_mac(unsigned number)
 	return bed_see_id(id);
 }
 
-static void step(unsigned number, const char *kind, const char *detail, bool is_end, uint64_t bytes, const char *problem)
+static void step(unsigned number, const char *kind, const char *detail, bool is_end, uint64_t bytes,
+		 const char *problem)
 {
 	const uint8_t mac[6] = {0x52, 0x54, 0, 0, (uint8_t)(number >> 8), (uint8_t)number};
 	struct fleet_step s = {.kind = kind, .start_ms = clock_wall_ms(), .bytes = bytes, .problem = problem};

@@ -257,7 +257,8 @@ static void a_rule_approves_what_it_matches(void **state)
 	assert_true(machine_hello(&machine, &answer, &why));
 	assert_int_equal(answer.status, HELLO_PENDING); /* used up */
 	assert_int_equal(bed_count("SELECT left_count FROM rule"), 0);
-	assert_int_equal(bed_count("SELECT rev FROM node WHERE serial = 'SN-000002-abc'"), (int64_t)bed_see(0x1002).rev);
+	assert_int_equal(bed_count("SELECT rev FROM node WHERE serial = 'SN-000002-abc'"),
+			 (int64_t)bed_see(0x1002).rev);
 }
 
 static void a_rule_ends(void **state)

@@ -188,7 +188,8 @@ static void a_higher_generation_is_topped(void **state)
 	set_release();
 	machine_make(&machine, 1, 0x1001);
 	machine.beat.node_generation = 70;
-	machine.beat.guests[0] = (struct beat_guest){.state = WIRE_GUEST_RUNNING, .generation = 90, .restart_generation = 4};
+	machine.beat.guests[0] = (struct beat_guest){
+		.state = WIRE_GUEST_RUNNING, .generation = 90, .restart_generation = 4};
 	machine_run(&machine);
 	assert_int_equal(machine.beat.guests[0].generation, 91);
 	assert_int_equal(machine.beat.guests[0].restart_generation, 4);
@@ -399,7 +400,8 @@ static void readings_are_kept(void **state)
 	assert_true(fleet_show(bed.fleet, seen.id, true, &text, &rev));
 	root = json_loads(text.bytes, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(root);
-	assert_string_equal(json_string_value(json_object_get(json_object_get(root, "facts"), "core_version")), "0.3.0");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(root, "facts"), "core_version")),
+			    "0.3.0");
 	assert_true(json_is_object(json_object_get(root, "live")));
 	assert_int_equal(json_array_size(json_object_get(root, "boots")), 1);
 	assert_true(json_number_value(json_object_get(root, "uptime_s")) >= 20);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ten thousand nodes: what a list, a beat and a tick cost. And a random life of a few, killed and started again at random: what was
- * acknowledged is there, generations only rise, nobody becomes trusted by himself. */
+/*
+ * Ten thousand nodes: what a list, a beat and a tick cost. And a random life of a few, killed and started again at
+ * random: what was acknowledged is there, generations only rise, nobody becomes trusted by himself.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -258,8 +260,8 @@ static void a_random_life(void **state)
 		}
 		check();
 	}
-	assert_int_equal(bed_count("SELECT count(*) FROM (SELECT node FROM boot WHERE ended_ms IS NOT NULL GROUP BY node "
-				   "HAVING count(*) > 21)"),
+	assert_int_equal(bed_count("SELECT count(*) FROM (SELECT node FROM boot WHERE ended_ms IS NOT NULL "
+				   "GROUP BY node HAVING count(*) > 21)"),
 			 0);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pure parts of a node's life: each table in every cell, the shown state over every combination, the record of a boot, the index
- * and the ring against naive models. */
+/*
+ * The pure parts of a node's life: each table in every cell, the shown state over every combination, the record of
+ * a boot, the index and the ring against naive models.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
