@@ -13,8 +13,8 @@
 #   $(third_src) $(third_guest) $(third_uboot) $(third_rpi)   stamps to depend on for what is below build/third
 #
 # A domain is a compiler, its flags and an object folder, so that one source may be built for several machines:
-# `x/y.c` becomes $(O)/DOMAIN/x/y.c.o. Includes are written from the roots -I hypervisor -I netboot -I provisioner;
-# host and guest also see -I tests. More flags for one domain: `flags.DOMAIN += ...`.
+# `x/y.c` becomes $(O)/DOMAIN/x/y.c.o. Includes are written from the roots -I hypervisor -I netboot -I provisioner
+# -I controller; host and guest also see -I tests. More flags for one domain: `flags.DOMAIN += ...`.
 
 MAKEFLAGS += -rR --no-print-directory
 .DELETE_ON_ERROR:
@@ -279,7 +279,7 @@ help: ## this list
 
 # Every header compiles alone.
 headers.hv := $(wildcard hypervisor/abi/*.h hypervisor/lib/*.h hypervisor/core/*.h)
-headers.host := $(shell find netboot provisioner hypervisor/tools -name '*.h' 2>/dev/null | sort)
+headers.host := $(shell find netboot provisioner controller hypervisor/tools -name '*.h' 2>/dev/null | sort)
 define header_rules
 $(O)/headers/$(1)/%.ok: % $(O)/$(1)/flags $(third.$(1))
 	@mkdir -p $$(@D)
