@@ -31,8 +31,7 @@ struct http_request {
 	size_t body_bytes;
 	json_t *json; /* of a route with HTTP_JSON: an object, else NULL; borrowed */
 	enum http_by by;
-	uint64_t
-		grant; /* http_auth_is_good(): whether what it was signed in with still is; 0: the Unix socket, or nobody */
+	uint64_t grant; /* for http_auth_is_good(); 0: the Unix socket, or nobody */
 	char actor[HTTP_ACTOR_BYTES]; /* admin, token:NAME, uid:0; "" */
 	char id[HTTP_REQUEST_ID_BYTES];
 	struct sockaddr_in from; /* zero for the Unix socket */

@@ -62,14 +62,13 @@ static void add_lines(struct MHD_Response *response, char *lines)
 static void note(struct exchange *x, unsigned status)
 {
 	const unsigned long long us = clock_us() - x->start_us;
-	const enum log_level level = status >= 500 ? LOG_ERROR : LOG_DEBUG;
 
 	if (status >= 500) {
 		atomic_fetch_add(&x->server->failed, 1);
 	} else if (status >= 400) {
 		atomic_fetch_add(&x->server->refused, 1);
 	}
-	log_line(level, "http", "%s %s %u in %llu us by %s", x->request.method, x->request.path,
+	log_debug("http", "%s %s %u in %llu us by %s", x->request.method, x->request.path,
 		 status, us, x->request.actor[0] != '\0' ? x->request.actor : "nobody");
 }
 
