@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two clocks, and a time in words. A time may be hostile (it came from a node): it is moved into the years 1970 to 9999. */
+/* The two clocks, and a time in words. A time may be hostile (it came from a node): it is moved into the years 1970 to
+ * 9999. */
 #include "base/clock.h"
 
 #include <time.h>

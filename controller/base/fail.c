@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of kinds, and the sentence. A format comes from us, its arguments may be hostile: they are cut, never trusted
- * to fit.
+ * The table of kinds, and the sentence. A format comes from us, its arguments may be hostile: they are cut, never
+ * trusted to fit.
  */
 #include "base/fail.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The JSON writer. Keys are our own literals, strings may be anybody's: each byte of them either belongs to a whole UTF-8
- * character, or is replaced. Also escaped: DEL and C1, which terminals obey, and U+2028 and U+2029, which end a line in
- * JavaScript. Running out of memory is the text's affair (is_broken).
+ * The JSON writer. Keys are our own literals, strings may be anybody's: each byte of them either belongs to a whole
+ * UTF-8 character, or is replaced. Also escaped: DEL and C1, which terminals obey, and U+2028 and U+2029, which end a
+ * line in JavaScript. Running out of memory is the text's affair (is_broken).
  */
 #include "base/json.h"
 
@@ -19,8 +19,9 @@
 static void put_escape(struct text *to, unsigned code)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char bytes[6] = { '\\', 'u', digits[code >> 12 & 15], digits[code >> 8 & 15], digits[code >> 4 & 15],
-				digits[code & 15] };
+	const char bytes[6] = {
+		'\\', 'u', digits[code >> 12 & 15], digits[code >> 8 & 15], digits[code >> 4 & 15], digits[code & 15]
+	};
 	text_put(to, bytes, sizeof(bytes));
 }
 

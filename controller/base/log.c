@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One write() a line, so that lines of several threads (and of dnsmasq, on the same pipe) do not mix. The text may hold what
- * a node said: it is cleaned after it was formatted, and cut.
+ * One write() a line, so that lines of several threads (and of dnsmasq, on the same pipe) do not mix. The text may hold
+ * what a node said: it is cleaned after it was formatted, and cut.
  */
 #include "base/log.h"
 
@@ -55,9 +55,9 @@ void log_line(enum log_level level, const char *part, const char *format, ...)
 		return;
 	}
 	const int kept = errno;
-	const int head = snprintf(line, sizeof(line) / 2, "%s %s %s%s%s: ", clock_print(clock_wall_ms(), time),
-				  names[level], part, request_id != NULL ? " request=" : "",
-				  request_id != NULL ? request_id : "");
+	const int head =
+		snprintf(line, sizeof(line) / 2, "%s %s %s%s%s: ", clock_print(clock_wall_ms(), time), names[level],
+			 part, request_id != NULL ? " request=" : "", request_id != NULL ? request_id : "");
 	size_t length = head < 0 ? 0 : (size_t)head;
 	if (length > sizeof(line) / 2 - 1) {
 		length = sizeof(line) / 2 - 1;

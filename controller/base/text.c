@@ -2,8 +2,8 @@
 /*
  * The growing text, and what is valid UTF-8.
  *
- * Invariants: (1) length < room when there is memory, and bytes[length] is NUL. (2) length <= the limit. (3) A broken text
- * never changes until text_reset(). Lengths may be hostile: sums are compared by subtraction and cannot wrap.
+ * Invariants: (1) length < room when there is memory, and bytes[length] is NUL. (2) length <= the limit. (3) A broken
+ * text never changes until text_reset(). Lengths may be hostile: sums are compared by subtraction and cannot wrap.
  */
 #include "base/text.h"
 

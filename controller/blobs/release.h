@@ -10,9 +10,9 @@
 #include "store/store.h"
 
 /*
- * Makes the bundle's release the built-in one. May be called at every start: what is there already and sound is kept, what
- * was damaged is written again. `manifest_hex` is the release's name. False: *fail; the release that was the built-in one
- * still is.
+ * Makes the bundle's release the built-in one. May be called at every start: what is there already and sound is kept,
+ * what was damaged is written again. `manifest_hex` is the release's name. False: *fail; the release that was the
+ * built-in one still is.
  */
 bool release_import(struct store *store, struct blobs *blobs, const char *bundle_path,
 		    char manifest_hex[BLOB_HEX_BYTES], struct fail *fail);

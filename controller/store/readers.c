@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads in parallel. Each connection is one thread's at a time; it can neither write nor checkpoint, not even when it is
- * closed. The newest used is taken first, so that few are open where few read.
+ * Reads in parallel. Each connection is one thread's at a time; it can neither write nor checkpoint, not even when it
+ * is closed. The newest used is taken first, so that few are open where few read.
  */
 #include "store/readers.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statements: a cache by the address of their literal, binding by kind, and the one place where SQLite's codes become ours.
+ * Statements: a cache by the address of their literal, binding by kind, and the one place where SQLite's codes become
+ * ours.
  *
- * Invariants: (1) a cached statement that is in use (between sql_query and sql_end) is not handed out again; a second user
- * gets one of its own. (2) A statement that is not in use is reset and holds no parameter. Values may be hostile: they are
- * bound, never part of a text.
+ * Invariants: (1) a cached statement that is in use (between sql_query and sql_end) is not handed out again; a second
+ * user gets one of its own. (2) A statement that is not in use is reset and holds no parameter. Values may be hostile:
+ * they are bound, never part of a text.
  */
 #include "store/sql.h"
 
@@ -30,12 +31,13 @@ bool sql_failed(struct sql *sql, int status, struct fail *fail)
 	const char *detail = sql->db != NULL ? sqlite3_errmsg(sql->db) : name_of(status);
 	switch (status & 0xff) {
 	case SQLITE_FULL:
-		return fail_set(fail, FAIL_UNAVAILABLE, "The disk that holds %s is full, nothing was changed: free some space",
-				sql->path);
-	case SQLITE_IOERR:
 		return fail_set(fail, FAIL_UNAVAILABLE,
-				"Reading or writing %s failed (%s, %d), nothing was changed: look at the disk and its log",
-				sql->path, detail, status);
+				"The disk that holds %s is full, nothing was changed: free some space", sql->path);
+	case SQLITE_IOERR:
+		return fail_set(
+			fail, FAIL_UNAVAILABLE,
+			"Reading or writing %s failed (%s, %d), nothing was changed: look at the disk and its log",
+			sql->path, detail, status);
 	case SQLITE_NOMEM:
 		return fail_set(fail, FAIL_UNAVAILABLE, "Memory is short, nothing was changed: try again");
 	case SQLITE_BUSY:
@@ -46,8 +48,8 @@ bool sql_failed(struct sql *sql, int status, struct fail *fail)
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM:
 		return fail_set(fail, FAIL_UNAVAILABLE,
-				"%s cannot be opened for this (%s): look at its owner, its mode and its folder's", sql->path,
-				detail);
+				"%s cannot be opened for this (%s): look at its owner, its mode and its folder's",
+				sql->path, detail);
 	case SQLITE_CONSTRAINT:
 		return fail_set(fail, FAIL_CONFLICT, "That would break a rule of the database: %s", detail);
 	case SQLITE_CORRUPT:
@@ -123,7 +125,8 @@ static struct sql_statement *take(struct sql *sql, const char *text, int *status
 		return kept;
 	}
 	/* The cache keeps an empty place, so that a search always ends early. */
-	const bool can_keep = kept == NULL && place < SQL_STATEMENTS_MOST && sql->statement_count + 1 < SQL_STATEMENTS_MOST;
+	const bool can_keep =
+		kept == NULL && place < SQL_STATEMENTS_MOST && sql->statement_count + 1 < SQL_STATEMENTS_MOST;
 	struct sql_statement *statement = calloc(1, sizeof(*statement));
 	if (statement == NULL) {
 		*status = SQLITE_NOMEM;
@@ -157,8 +160,8 @@ static void give_back(struct sql_statement *statement)
 
 static int bind_text(sqlite3_stmt *prepared, int at, const char *value, sqlite3_destructor_type keep)
 {
-	return value == NULL ? sqlite3_bind_null(prepared, at) :
-			       sqlite3_bind_text64(prepared, at, value, strlen(value), keep, SQLITE_UTF8);
+	return value == NULL ? sqlite3_bind_null(prepared, at)
+			     : sqlite3_bind_text64(prepared, at, value, strlen(value), keep, SQLITE_UTF8);
 }
 
 static int bind_blob(sqlite3_stmt *prepared, int at, const void *value, size_t count, sqlite3_destructor_type keep)
@@ -281,7 +284,8 @@ double sql_double(struct sql_row *row, int column)
 	return sqlite3_column_double(row->statement->prepared, column);
 }
 
-/* Without memory a column that is not NULL reads as NULL: the row then ends with that failure, and nobody sees a NULL. */
+/* Without memory a column that is not NULL reads as NULL: the row then ends with that failure, and nobody sees a NULL.
+ */
 static bool is_lost(struct sql_row *row, const void *value, int column)
 {
 	if (value == NULL && sqlite3_errcode(row->sql->db) == SQLITE_NOMEM &&

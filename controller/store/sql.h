@@ -2,8 +2,8 @@
 #pragma once
 /*
  * Statements with typed parameters. A kind string has a letter for each '?' in order: 'i' int64_t, 'u' unsigned, 't'
- * const char * (NULL: NULL), 'b' const void * and size_t (two arguments; a NULL pointer: NULL), 'd' double. A statement is
- * prepared once a connection and kept; its text must be a literal, one statement, with plain '?'s.
+ * const char * (NULL: NULL), 'b' const void * and size_t (two arguments; a NULL pointer: NULL), 'd' double. A statement
+ * is prepared once a connection and kept; its text must be a literal, one statement, with plain '?'s.
  *
  *     sql_run(sql, fail, "UPDATE node SET name = ? WHERE id = ?", "tt", name, id) && sql_changes(sql) == 1
  *

@@ -3,8 +3,8 @@
  * Opening and closing, and the settings that durability rests on; the writer and the readers do the rest.
  *
  * The file may be damaged, of another program, or in use by another controller: each is refused with what to do. Two
- * controllers on one database would be two writers; a lock beside the file keeps the second out. (Not on the file: closing
- * any descriptor of it would drop SQLite's own locks.)
+ * controllers on one database would be two writers; a lock beside the file keeps the second out. (Not on the file:
+ * closing any descriptor of it would drop SQLite's own locks.)
  */
 #include "store/store.h"
 
@@ -22,7 +22,7 @@
 #include "store/readers.h"
 #include "store/writer.h"
 
-enum { WAITING_MOST = 65536, PATH_BYTES = 1024 };
+enum { PATH_BYTES = 1024 };
 
 struct store {
 	char path[PATH_BYTES];
@@ -39,15 +39,18 @@ static bool take_lock(struct store *store, struct fail *fail)
 	(void)snprintf(path, sizeof(path), "%s-lock", store->path);
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (store->lock_fd < 0) {
-		return fail_set(fail, FAIL_UNAVAILABLE, "%s: %s; look at the folder's owner and mode", path, strerror(errno));
+		return fail_set(fail, FAIL_UNAVAILABLE, "%s: %s; look at the folder's owner and mode", path,
+				strerror(errno));
 	}
 	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-		return fail_set(fail, FAIL_CONFLICT, "%s is in use by another aetherd: end that one first", store->path);
+		return fail_set(fail, FAIL_CONFLICT, "%s is in use by another aetherd: end that one first",
+				store->path);
 	}
 	/* SQLite would make it readable for all. It holds the keys of boots. */
 	const int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		return fail_set(fail, FAIL_UNAVAILABLE, "%s: %s; look at its owner and mode", store->path, strerror(errno));
+		return fail_set(fail, FAIL_UNAVAILABLE, "%s: %s; look at its owner and mode", store->path,
+				strerror(errno));
 	}
 	(void)close(fd);
 	return true;
@@ -80,7 +83,8 @@ static bool set_up(struct sql *sql, const char *synchronous, struct fail *fail)
 	}
 	if (!is_wal) {
 		return fail_set(fail, FAIL_UNAVAILABLE,
-				"%s cannot be in WAL mode: its file system has no shared memory; use a local one", sql->path);
+				"%s cannot be in WAL mode: its file system has no shared memory; use a local one",
+				sql->path);
 	}
 	(void)snprintf(pragma, sizeof(pragma), "PRAGMA synchronous = %s", synchronous);
 	return sql_execute(sql, pragma, fail) &&
@@ -106,8 +110,9 @@ static bool check_integrity(struct sql *sql, struct fail *fail)
 		return fail_set(fail, why.kind, "%s", why.text);
 	}
 	if (strcmp(problem, "ok") != 0) {
-		return fail_set(fail, FAIL_INTERNAL, "%s is damaged (%.100s): restore a backup, or move it away to begin anew",
-				sql->path, problem);
+		return fail_set(fail, FAIL_INTERNAL,
+				"%s is damaged (%.100s): restore a backup, or move it away to begin anew", sql->path,
+				problem);
 	}
 	log_info("store", "%s was not closed: checked in %llu ms, it is sound", sql->path,
 		 (unsigned long long)(clock_ms() - start));
@@ -125,10 +130,9 @@ static bool open_parts(struct store *store, const struct store_options *options,
 		return false;
 	}
 	const char *synchronous = options->synchronous != NULL ? options->synchronous : "FULL";
-	const unsigned most = options->waiting_most != 0 ? options->waiting_most : WAITING_MOST;
 	return set_up(&store->sql, synchronous, fail) && (!is_unclean || check_integrity(&store->sql, fail)) &&
 	       migrate(&store->sql, migrations, migration_count, fail) &&
-	       writer_start(&store->writer, &store->sql, most, fail);
+	       writer_start(&store->writer, &store->sql, options, fail);
 }
 
 struct store *store_open(const struct store_options *options, struct fail *fail)

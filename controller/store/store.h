@@ -2,10 +2,10 @@
 #pragma once
 /*
  * The database: one SQLite file in WAL mode. One connection writes, in a thread of its own, and alone checkpoints
- * (SQLite before 3.51.3 can corrupt a WAL otherwise); every other connection is read-only. Changes that wait are committed
- * together, with synchronous=FULL: when store_change() returns true, or `done` is called without a failure, the change
- * survives a power cut. One that failed was not made, or (where the disk failed while it was written) may still be found
- * whole after a power cut: whoever repeats it must not mind.
+ * (SQLite before 3.51.3 can corrupt a WAL otherwise); every other connection is read-only. Changes that wait are
+ * committed together, with synchronous=FULL: when store_change() returns true, or `done` is called without a failure,
+ * the change survives a power cut. One that failed was not made, or (where the disk failed while it was written) may
+ * still be found whole after a power cut: whoever repeats it must not mind.
  *
  * A change runs in the writer's thread inside a savepoint: when it returns false its own statements are undone and the
  * others of its group stand. When the disk or memory gives out, the whole group is undone and each of it fails. It must
@@ -33,11 +33,12 @@ struct store_options {
 	const char *vfs; /* NULL: SQLite's own; tests have others */
 	const char *synchronous; /* NULL: "FULL"; a test proves that it is needed */
 	unsigned waiting_most; /* changes that may wait; 0: 65536 */
+	unsigned checkpoint_pages; /* of the WAL, from which on the writer checkpoints; 0: 1000 */
 };
 
 /*
- * Opens or makes the file (mode 0600), checks it when it was not closed cleanly, runs the migrations that it lacks, starts
- * the writer. NULL: *fail says why and what to do. A file that another process has open as its store is refused.
+ * Opens or makes the file (mode 0600), checks it when it was not closed cleanly, runs the migrations that it lacks,
+ * starts the writer. NULL: *fail says why and what to do. A file that another process has open as its store is refused.
  */
 struct store *store_open(const struct store_options *options, struct fail *fail);
 /* What was submitted is committed first. NULL is allowed. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread that makes all changes. It takes what waits (at most GROUP_MOST), makes it in one transaction, each change in a
- * savepoint, commits, and only then tells: so the cost of a commit is shared by those who wait, and nobody waits for more.
+ * One thread that makes all changes. It takes what waits (at most GROUP_MOST), makes it in one transaction, each change
+ * in a savepoint, commits, and only then tells: so the cost of a commit is shared by those who wait, and nobody waits
+ * for more.
  *
  * Invariants: (1) a change is told as done only after COMMIT succeeded. (2) Told in the order of submission, each once.
  * (3) Between groups no transaction is open. (4) Nobody else checkpoints or writes.
  *
  * What fails: a change by itself (undone by its savepoint); or the transaction, by the disk or memory, which SQLite may
- * have rolled back by itself (sqlite3_get_autocommit() tells): then all of the group failed, and the next group tries anew.
+ * have rolled back by itself (sqlite3_get_autocommit() tells): then all of the group failed, and the next group tries
+ * anew.
  */
 #include "store/writer.h"
 
@@ -19,6 +21,7 @@
 
 enum {
 	GROUP_MOST = 256,
+	WAITING_MOST = 65536,
 	CHECKPOINT_PAGES = 1000,
 };
 
@@ -73,7 +76,8 @@ static bool run_change(struct writer *writer, struct change *change, struct fail
 	const bool is_made = change->work(sql, change->argument, &change->fail);
 	if (!is_open(writer)) {
 		if (is_made) {
-			return fail_set(why, FAIL_UNAVAILABLE, "The disk or memory gave out, nothing was changed: try again");
+			return fail_set(why, FAIL_UNAVAILABLE,
+					"The disk or memory gave out, nothing was changed: try again");
 		}
 		change->has_failed = true;
 		*why = change->fail;
@@ -177,7 +181,7 @@ static void tell_group(struct writer *writer, struct change *first)
 /* A failure loses nothing: the WAL keeps it, and the next group tries again. */
 static void checkpoint(struct writer *writer)
 {
-	if (writer->wal_pages < CHECKPOINT_PAGES) {
+	if (writer->wal_pages < (int)writer->checkpoint_pages) {
 		return;
 	}
 	int pages = 0;
@@ -229,11 +233,12 @@ static void *write_forever(void *argument)
 	return NULL;
 }
 
-bool writer_start(struct writer *writer, struct sql *sql, unsigned waiting_most, struct fail *fail)
+bool writer_start(struct writer *writer, struct sql *sql, const struct store_options *options, struct fail *fail)
 {
 	memset(writer, 0, sizeof(*writer));
 	writer->sql = sql;
-	writer->waiting_most = waiting_most;
+	writer->waiting_most = options->waiting_most != 0 ? options->waiting_most : WAITING_MOST;
+	writer->checkpoint_pages = options->checkpoint_pages != 0 ? options->checkpoint_pages : CHECKPOINT_PAGES;
 	writer->last = &writer->first;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->submitted, NULL);
@@ -277,7 +282,8 @@ bool writer_change(struct writer *writer, store_work *work, store_done *done, vo
 	struct change change = { .work = work, .done = done, .argument = argument, .waiter = &waiter };
 
 	if (pthread_equal(pthread_self(), writer->thread)) {
-		return fail_set(fail, FAIL_INTERNAL, "The store's own thread would wait for itself; this is a mistake of aetherd's");
+		return fail_set(fail, FAIL_INTERNAL,
+				"The store's own thread would wait for itself; this is a mistake of aetherd's");
 	}
 	pthread_cond_init(&waiter.told, NULL);
 	pthread_mutex_lock(&writer->lock);

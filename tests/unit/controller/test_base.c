@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controller's base: texts and their limits, JSON of hostile strings (read back by jansson), times, ids, log lines. */
+/* The controller's base: texts and their limits, JSON of hostile strings (read back by jansson), times, ids, log lines.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,7 +148,10 @@ static void hostile_strings_stay_strings(void **state)
 	check_literal("a\0b\n\r\t\x1b[31m\x7f", "a\0b\n\r\t\x1b[31m\x7f");
 	check_literal("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f");
 	check_literal("\xf0\x9f\xa6\x8a", "\xf0\x9f\xa6\x8a");
-	check_literal("\xc2\x9b" "31m", "\xc2\x9b" "31m");
+	check_literal("\xc2\x9b"
+		      "31m",
+		      "\xc2\x9b"
+		      "31m");
 	check_literal("\xe2\x80\xa8\xe2\x80\xa9", "\xe2\x80\xa8\xe2\x80\xa9");
 	/* What is no UTF-8 becomes U+FFFD, a byte at a time, and what follows is not swallowed. */
 	check_literal("\xff\"", "\xef\xbf\xbd\"");
@@ -220,11 +224,12 @@ static void values_and_nesting(void **state)
 	json_raw(&json, "raw", "[1]", 3);
 	json_end_object(&json);
 	assert_false(text.is_broken);
-	assert_string_equal(text.bytes, "{\"zero\":0,\"exact\":9007199254740992,\"above\":\"9007199254740993\","
-					"\"most\":\"18446744073709551615\",\"minus\":-42,\"least\":\"-9223372036854775808\","
-					"\"empty\":[],\"doubles\":[0.1,0.3333333333333333,1e+300,null,null],\"in\\\"ner\":{},"
-					"\"yes\":true,\"no\":false,\"nil\":null,\"none\":null,\"never\":null,"
-					"\"at\":\"2026-01-02T03:04:05.678Z\",\"raw\":[1]}");
+	assert_string_equal(text.bytes,
+			    "{\"zero\":0,\"exact\":9007199254740992,\"above\":\"9007199254740993\","
+			    "\"most\":\"18446744073709551615\",\"minus\":-42,\"least\":\"-9223372036854775808\","
+			    "\"empty\":[],\"doubles\":[0.1,0.3333333333333333,1e+300,null,null],\"in\\\"ner\":{},"
+			    "\"yes\":true,\"no\":false,\"nil\":null,\"none\":null,\"never\":null,"
+			    "\"at\":\"2026-01-02T03:04:05.678Z\",\"raw\":[1]}");
 	text_free(&text);
 }
 
@@ -294,8 +299,15 @@ static void ids_are_valid_and_differ(void **state)
 			assert_string_not_equal(ids[i], ids[j]);
 		}
 	}
-	static const char *const bad[] = { "", "n", "n-", "n-012345678", "n-01234567890", "n-012345678i", "n-012345678/",
-					   "n-012345678A", "n_0123456789" };
+	static const char *const bad[] = { "",
+					   "n",
+					   "n-",
+					   "n-012345678",
+					   "n-01234567890",
+					   "n-012345678i",
+					   "n-012345678/",
+					   "n-012345678A",
+					   "n_0123456789" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_false(id_is_valid('n', bad[i]));
 	}
@@ -357,7 +369,8 @@ static void log_lines_cannot_be_forged(void **state)
 	char line[4096];
 
 	log_info("link", "node says %s", "a\n2026 error x: forged\x1b[2J\xc2\x9b\xff gr\xc3\xbcn");
-	assert_string_equal(caught(line, sizeof(line)), "info link: node says a?2026 error x: forged?[2J??? gr\xc3\xbcn\n");
+	assert_string_equal(caught(line, sizeof(line)),
+			    "info link: node says a?2026 error x: forged?[2J??? gr\xc3\xbcn\n");
 	log_set_request("r-17");
 	log_error("http", "no");
 	assert_string_equal(caught(line, sizeof(line)), "error http request=r-17: no\n");

@@ -1,116 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store: statements, groups, failures of one change, order, migrations, damage. Its power cuts: test_store_power.c. */
+/* The store: statements, groups, order, readers, failures of one change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/connection.h"
-#include "store/migrate.h"
-#include "store/store.h"
-
-static char folder[64];
-static char path[128];
-
-static struct store *open_store(struct fail *fail)
-{
-	const struct store_options options = { .path = path };
-	return store_open(&options, fail);
-}
-
-static int make_folder(void **state)
-{
-	struct fail fail;
-
-	(void)snprintf(folder, sizeof(folder), "/tmp/aether-store.XXXXXX");
-	if (mkdtemp(folder) == NULL) {
-		return -1;
-	}
-	(void)snprintf(path, sizeof(path), "%s/aether.db", folder);
-	*state = open_store(&fail);
-	return *state == NULL ? -1 : 0;
-}
-
-static int remove_folder(void **state)
-{
-	static const char *const names[] = { "aether.db", "aether.db-wal", "aether.db-shm", "aether.db-lock" };
-	store_close(*state);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char name[128];
-		(void)snprintf(name, sizeof(name), "%s/%s", folder, names[i]);
-		(void)unlink(name);
-	}
-	return rmdir(folder);
-}
-
-/* --- a change: a setting --- */
-
-struct put {
-	const char *name, *value;
-	bool is_refused; /* undo it although the statement went well */
-	int told; /* times that `done` came */
-	int order; /* which of all it was */
-	bool was_durable;
-};
-
-static int told_count;
-
-static bool put_setting(struct sql *sql, void *argument, struct fail *fail)
-{
-	const struct put *put = argument;
-	if (!sql_run(sql, fail, "INSERT INTO setting (name, value) VALUES (?, ?)", "tt", put->name, put->value)) {
-		return false;
-	}
-	return !put->is_refused || fail_set(fail, FAIL_CONFLICT, "no %s", put->name);
-}
-
-static void note_told(void *argument, const struct fail *fail)
-{
-	struct put *put = argument;
-	put->told++;
-	put->order = told_count++;
-	put->was_durable = fail == NULL;
-}
-
-struct count {
-	int64_t rows;
-	char last[64];
-};
-
-static bool count_settings(struct sql *sql, void *argument, struct fail *fail)
-{
-	struct count *count = argument;
-	struct sql_row row;
-
-	count->rows = 0;
-	sql_query(sql, &row, "SELECT name FROM setting ORDER BY name", "");
-	while (sql_next(&row)) {
-		count->rows++;
-		(void)snprintf(count->last, sizeof(count->last), "%s", sql_text(&row, 0));
-	}
-	return sql_end(&row, fail);
-}
-
-static int64_t rows_of(struct store *store)
-{
-	struct count count;
-	struct fail fail;
-	assert_true(store_read(store, count_settings, &count, &fail));
-	return count.rows;
-}
+#include "unit/controller/small_store.h"
 
 static void a_change_is_read_back_after_reopening(void **state)
 {
@@ -122,17 +26,17 @@ static void a_change_is_read_back_after_reopening(void **state)
 	assert_true(put.was_durable);
 	assert_int_equal(rows_of(*state), 1);
 	store_close(*state);
-	*state = open_store(&fail);
+	*state = small_store_open(&fail);
 	assert_non_null(*state);
 	assert_int_equal(rows_of(*state), 1);
 
 	char wal[160];
-	(void)snprintf(wal, sizeof(wal), "%s-wal", path);
+	(void)snprintf(wal, sizeof(wal), "%s-wal", small_path);
 	store_close(*state);
 	*state = NULL;
 	assert_int_equal(access(wal, F_OK), -1); /* closed cleanly */
 	struct stat seen;
-	assert_int_equal(stat(path, &seen), 0);
+	assert_int_equal(stat(small_path, &seen), 0);
 	assert_int_equal(seen.st_mode & 0777, 0600);
 }
 
@@ -212,7 +116,7 @@ static void too_many_that_wait_are_refused(void **state)
 	struct store_figures figures;
 
 	store_close(*state);
-	const struct store_options options = { .path = path, .waiting_most = 4 };
+	const struct store_options options = { .path = small_path, .waiting_most = 4 };
 	*state = store_open(&options, &fail);
 	assert_non_null(*state);
 	pthread_mutex_lock(&gate);
@@ -265,7 +169,7 @@ static void what_was_submitted_is_kept_by_close(void **state)
 	for (int i = 0; i < 100; i++) {
 		assert_true(puts[i].was_durable);
 	}
-	*state = open_store(&fail);
+	*state = small_store_open(&fail);
 	assert_non_null(*state);
 	assert_int_equal(rows_of(*state), 100);
 }
@@ -278,8 +182,8 @@ static bool use_every_kind(struct sql *sql, void *argument, struct fail *fail)
 	struct sql_row row;
 	size_t count = 0;
 
-	sql_query(sql, &row, "SELECT ?, ?, ?, ?, ?, ?, ?", "iudtbtb", INT64_MIN, 4000000000u, 0.5, "t\xc3\xbc", "a\0b", (size_t)3,
-		  NULL, NULL, (size_t)0);
+	sql_query(sql, &row, "SELECT ?, ?, ?, ?, ?, ?, ?", "iudtbtb", INT64_MIN, 4000000000u, 0.5, "t\xc3\xbc", "a\0b",
+		  (size_t)3, NULL, NULL, (size_t)0);
 	assert_true(sql_next(&row));
 	assert_int_equal(sql_i64(&row, 0), INT64_MIN);
 	assert_int_equal(sql_i64(&row, 1), 4000000000);
@@ -295,7 +199,8 @@ static bool use_every_kind(struct sql *sql, void *argument, struct fail *fail)
 	return sql_end(&row, fail);
 }
 
-static const char numbers[] = "WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < ?) SELECT x FROM n";
+static const char numbers[] =
+	"WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < ?) SELECT x FROM n";
 
 static bool nest_one_statement(struct sql *sql, void *argument, struct fail *fail)
 {
@@ -422,162 +327,16 @@ static void many_read_while_one_writes(void **state)
 	assert_int_equal(rows_of(*state), CHANGES);
 }
 
-static bool fill(struct sql *sql, void *argument, struct fail *fail)
-{
-	(void)argument;
-	return sql_run(sql, fail, "INSERT OR REPLACE INTO setting (name, value) VALUES ('blob', hex(zeroblob(?)))", "i",
-		       INT64_C(400000));
-}
-
 static void the_wal_begins_anew(void **state)
 {
 	struct fail fail;
 	struct store_figures figures;
 
 	for (int i = 0; i < 200; i++) { /* 160 MB in all */
-		assert_true(store_change(*state, fill, NULL, NULL, &fail));
+		assert_true(store_change(*state, put_large, NULL, NULL, &fail));
 	}
 	store_figures(*state, &figures);
 	assert_true(figures.wal_bytes < 20u << 20);
-}
-
-/* --- opening --- */
-
-static void a_second_controller_is_refused(void **state)
-{
-	(void)state;
-	const pid_t pid = fork();
-	if (pid == 0) {
-		struct fail fail;
-		log_set_level(LOG_ERROR);
-		struct store *second = open_store(&fail);
-		_exit(second == NULL && fail.kind == FAIL_CONFLICT && strstr(fail.text, "another aetherd") != NULL ? 0 : 1);
-	}
-	int status = 0;
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static void run_on_file(const char *text)
-{
-	sqlite3 *db = NULL;
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-static void a_newer_database_is_refused_and_kept(void **state)
-{
-	struct put put = { .name = "a", .value = "1" };
-	struct fail fail;
-	char text[64];
-
-	assert_true(store_change(*state, put_setting, NULL, &put, &fail));
-	store_close(*state);
-	run_on_file("PRAGMA user_version = 1000");
-	*state = open_store(&fail);
-	assert_null(*state);
-	assert_int_equal(fail.kind, FAIL_CONFLICT);
-	assert_non_null(strstr(fail.text, "newer aetherd (schema 1000"));
-	(void)snprintf(text, sizeof(text), "PRAGMA user_version = %u", migration_count);
-	run_on_file(text);
-	*state = open_store(&fail);
-	assert_non_null(*state);
-	assert_int_equal(rows_of(*state), 1);
-}
-
-static void a_database_of_another_program_is_refused(void **state)
-{
-	struct fail fail;
-
-	store_close(*state);
-	*state = NULL;
-	assert_int_equal(unlink(path), 0);
-	run_on_file("CREATE TABLE theirs (x)");
-	assert_null(open_store(&fail));
-	assert_non_null(strstr(fail.text, "another program"));
-	run_on_file("INSERT INTO theirs VALUES (1)");
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	(void)fputs("not a database at all, but some text that is longer than the header of one, which has 100 bytes", file);
-	(void)fputs("                                ", file);
-	(void)fclose(file);
-	assert_null(open_store(&fail));
-	assert_non_null(strstr(fail.text, "damaged"));
-}
-
-static void a_damaged_database_is_refused_after_a_crash(void **state)
-{
-	struct fail fail;
-	char wal[160];
-
-	for (int i = 0; i < 20; i++) {
-		assert_true(store_change(*state, fill, NULL, NULL, &fail));
-	}
-	store_close(*state);
-	*state = NULL;
-	const int fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
-	char junk[4096];
-	memset(junk, 0x5a, sizeof(junk));
-	/* Pages in the middle, which opening alone would not read; a WAL that is there says: not closed. */
-	assert_int_equal(pwrite(fd, junk, sizeof(junk), 10 * 4096), sizeof(junk));
-	assert_int_equal(close(fd), 0);
-	(void)snprintf(wal, sizeof(wal), "%s-wal", path);
-	const int wal_fd = open(wal, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	assert_int_equal(write(wal_fd, "cut", 3), 3);
-	assert_int_equal(close(wal_fd), 0);
-	assert_null(open_store(&fail));
-	assert_int_equal(fail.kind, FAIL_INTERNAL);
-	assert_non_null(strstr(fail.text, "damaged"));
-}
-
-static void a_folder_that_is_not_there(void **state)
-{
-	(void)state;
-	struct fail fail;
-	const struct store_options options = { .path = "/nonexistent/aether.db" };
-	assert_null(store_open(&options, &fail));
-	assert_non_null(strstr(fail.text, "/nonexistent/aether.db"));
-	assert_non_null(strstr(fail.text, "No such file"));
-}
-
-/* --- migrations --- */
-
-static void migrations_stand_alone_or_not_at_all(void **state)
-{
-	(void)state;
-	static const struct migration list[] = {
-		{ 1, "one", "CREATE TABLE one (x)" },
-		{ 2, "two", "CREATE TABLE two (x); INSERT INTO two VALUES (1); INSERT INTO missing VALUES (1)" },
-	};
-	static const struct migration mended[] = {
-		{ 1, "one", "this is not run again" },
-		{ 2, "two", "CREATE TABLE two (x); INSERT INTO two VALUES (1); INSERT INTO two SELECT x FROM two" },
-	};
-	struct fail fail;
-	struct sql sql;
-	struct sql_row row;
-
-	assert_true(sql_open(&sql, ":memory:", NULL, SQLITE_OPEN_READWRITE, &fail));
-	assert_false(migrate(&sql, list, 2, &fail));
-	assert_non_null(strstr(fail.text, "0002_two"));
-	assert_non_null(strstr(fail.text, "missing"));
-	sql_query(&sql, &row, "SELECT count(*) FROM sqlite_master", "");
-	assert_true(sql_next(&row));
-	assert_int_equal(sql_i64(&row, 0), 1); /* the first stands, nothing of the second */
-	assert_true(sql_end(&row, &fail));
-	assert_true(migrate(&sql, mended, 2, &fail));
-	assert_true(migrate(&sql, mended, 2, &fail));
-	assert_false(migrate(&sql, mended, 1, &fail));
-	sql_query(&sql, &row, "SELECT count(*) FROM two", "");
-	assert_true(sql_next(&row));
-	assert_int_equal(sql_i64(&row, 0), 2);
-	assert_true(sql_end(&row, &fail));
-	sql_close(&sql);
-	for (unsigned i = 0; i < migration_count; i++) {
-		assert_int_equal(migrations[i].number, i + 1);
-	}
 }
 
 /* --- how fast; printed, not judged --- */
@@ -621,7 +380,7 @@ static void throughput(void **state)
 
 int main(void)
 {
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define in_folder(test) cmocka_unit_test_setup_teardown(test, small_store_make, small_store_remove)
 	const struct CMUnitTest tests[] = {
 		in_folder(a_change_is_read_back_after_reopening),
 		in_folder(a_refused_change_leaves_nothing),
@@ -632,12 +391,6 @@ int main(void)
 		in_folder(statements),
 		in_folder(many_read_while_one_writes),
 		in_folder(the_wal_begins_anew),
-		in_folder(a_second_controller_is_refused),
-		in_folder(a_newer_database_is_refused_and_kept),
-		in_folder(a_database_of_another_program_is_refused),
-		in_folder(a_damaged_database_is_refused_after_a_crash),
-		cmocka_unit_test(a_folder_that_is_not_there),
-		cmocka_unit_test(migrations_stand_alone_or_not_at_all),
 		in_folder(throughput),
 	};
 	log_set_level(LOG_ERROR);
