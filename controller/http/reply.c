@@ -99,16 +99,6 @@ static bool matches(const char *header, const char *tag)
 	return false;
 }
 
-static bool is_unmodified(const struct exchange *x, const struct MHD_Response *response)
-{
-	const char *tag =
-		MHD_get_response_header((struct MHD_Response *)(uintptr_t)response, "ETag");
-
-	return tag != NULL &&
-	       (strcmp(x->request.method, "GET") == 0 || strcmp(x->request.method, "HEAD") == 0) &&
-	       matches(http_header(&x->request, "If-None-Match"), tag);
-}
-
 static struct MHD_Response *response_of(struct http_reply *reply)
 {
 	struct MHD_Response *response;
@@ -142,7 +132,7 @@ enum MHD_Result reply_send(struct exchange *x, struct http_reply *reply)
 {
 	const bool is_something = has_body(reply);
 	struct MHD_Response *response = response_of(reply);
-	unsigned status = reply->status != 0 ? reply->status : is_something ? 200 : 204;
+	const unsigned status = reply->status != 0 ? reply->status : is_something ? 200 : 204;
 
 	if (response == NULL) {
 		text_free(&reply->headers);
@@ -156,17 +146,6 @@ enum MHD_Result reply_send(struct exchange *x, struct http_reply *reply)
 	}
 	add_lines(response, reply->headers.bytes);
 	text_free(&reply->headers);
-	if (status == 200 && reply->stream == NULL && is_unmodified(x, response)) {
-		struct MHD_Response *empty =
-			MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
-		if (empty != NULL) {
-			add_common(x, empty, CSP_API);
-			add(empty, "ETag", MHD_get_response_header(response, "ETag"));
-			MHD_destroy_response(response);
-			response = empty;
-			status = 304;
-		}
-	}
 	return queue(x, status, response);
 }
 
