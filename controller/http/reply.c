@@ -68,8 +68,8 @@ static void note(struct exchange *x, unsigned status)
 	} else if (status >= 400) {
 		atomic_fetch_add(&x->server->refused, 1);
 	}
-	log_debug("http", "%s %s %u in %llu us by %s", x->request.method, x->request.path,
-		 status, us, x->request.actor[0] != '\0' ? x->request.actor : "nobody");
+	log_debug("http", "%s %s %u in %llu us by %s", x->request.method, x->request.path, status,
+		  us, x->request.actor[0] != '\0' ? x->request.actor : "nobody");
 }
 
 static enum MHD_Result queue(struct exchange *x, unsigned status, struct MHD_Response *response)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +31,9 @@ static bool power(void *argument, const char *node, const char *action, struct f
 	return !bed.power_fails || fail_set(fail, FAIL_UNAVAILABLE, "the driver said no");
 }
 
-static bool console_read(void *argument, const char *node, unsigned slot, uint64_t *from, uint64_t *start, uint64_t *end, char *to,
-			 size_t room, size_t *count, struct fail *fail)
+static bool console_read(void *argument, const char *node, unsigned slot, uint64_t *from,
+			 uint64_t *start, uint64_t *end, char *to, size_t room, size_t *count,
+			 struct fail *fail)
 {
 	(void)argument;
 	if (strcmp(node, bed.node) != 0 || slot != 0) {
@@ -47,7 +49,8 @@ static bool console_read(void *argument, const char *node, unsigned slot, uint64
 	return true;
 }
 
-static bool console_write(void *argument, const char *node, unsigned slot, const char *bytes, size_t count, struct fail *fail)
+static bool console_write(void *argument, const char *node, unsigned slot, const char *bytes,
+			  size_t count, struct fail *fail)
 {
 	(void)argument, (void)node, (void)slot, (void)fail;
 	memcpy(bed.typed, bytes, count < sizeof(bed.typed) ? count : sizeof(bed.typed));
@@ -71,11 +74,12 @@ void api_console_say(const char *text)
 
 void api_bed_see(unsigned number, char id[ID_BYTES])
 {
-	struct fleet_sighting sighting = {.mac = {0x52, 0x54, 0, 0, (uint8_t)(number >> 8), (uint8_t)number},
-					  .arch = 11,
-					  .network = "lan0",
-					  .hostname = "box",
-					  .vendor_class = "PXEClient"};
+	struct fleet_sighting sighting = {
+		.mac = {0x52, 0x54, 0, 0, (uint8_t)(number >> 8), (uint8_t)number},
+		.arch = 11,
+		.network = "lan0",
+		.hostname = "box",
+		.vendor_class = "PXEClient"};
 	char text[24];
 	const struct fleet_filter filter = {.text = text, .most = 1};
 
@@ -98,6 +102,28 @@ void api_bed_see(unsigned number, char id[ID_BYTES])
 	fail_msg("the sighting made no node");
 }
 
+void api_bed_hello(unsigned number, uint64_t boot_id)
+{
+	struct hello hello = {.boot_id = boot_id,
+			      .instance = 1,
+			      .board = "linux,dummy-virt",
+			      .mac_count = 1,
+			      .macs = {{0x52, 0x54, 0, 0, (uint8_t)(number >> 8), (uint8_t)number}},
+			      .cpu_count = 2,
+			      .gic_version = 3,
+			      .ram_bytes = UINT64_C(1) << 30,
+			      .core_version = "0.3.0"};
+	const struct sockaddr_in from = {.sin_family = AF_INET,
+					 .sin_addr.s_addr = htonl(0x0a4d0000u + 100u + number)};
+	struct hello_answer reply;
+	struct fail fail;
+
+	memset(hello.boot_key, (int)(boot_id & 127) + 1, sizeof(hello.boot_key));
+	if (!fleet_hello(bed.fleet, &hello, &from, &reply, &fail)) {
+		fail_msg("hello: %s", fail.text);
+	}
+}
+
 static void make_credentials(void)
 {
 	char token[AUTH_TOKEN_BYTES];
@@ -117,7 +143,8 @@ int api_bed_make(void **state)
 {
 	struct fail fail = {0};
 	uint64_t index;
-	const struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	(void)state;
 	log_set_level(LOG_ERROR);
@@ -130,7 +157,8 @@ int api_bed_make(void **state)
 	assert_non_null(bed.store);
 	assert_true(fleet_first_index(bed.store, &index, &fail));
 	bed.bus = bus_new(index);
-	const struct fleet_options fleet = {.store = bed.store, .bus = bed.bus, .interval_ms = 1000, .udp_port = 7480};
+	const struct fleet_options fleet = {
+		.store = bed.store, .bus = bed.bus, .interval_ms = 1000, .udp_port = 7480};
 	bed.fleet = fleet_new(&fleet, &fail);
 	assert_non_null(bed.fleet);
 	bed.auth = http_auth_new(bed.store, NULL, &fail);
@@ -183,7 +211,8 @@ int api_bed_remove(void **state)
 json_t *api_description(void)
 {
 	if (description == NULL) {
-		description = json_loadb(api_openapi, api_openapi_bytes, JSON_REJECT_DUPLICATES, NULL);
+		description =
+			json_loadb(api_openapi, api_openapi_bytes, JSON_REJECT_DUPLICATES, NULL);
 		assert_non_null(description);
 	}
 	return description;
@@ -191,9 +220,12 @@ json_t *api_description(void)
 
 static bool has_type(const json_t *value, const char *type)
 {
-	return (strcmp(type, "object") == 0 && json_is_object(value)) || (strcmp(type, "array") == 0 && json_is_array(value)) ||
-	       (strcmp(type, "string") == 0 && json_is_string(value)) || (strcmp(type, "integer") == 0 && json_is_integer(value)) ||
-	       (strcmp(type, "number") == 0 && json_is_number(value)) || (strcmp(type, "boolean") == 0 && json_is_boolean(value)) ||
+	return (strcmp(type, "object") == 0 && json_is_object(value)) ||
+	       (strcmp(type, "array") == 0 && json_is_array(value)) ||
+	       (strcmp(type, "string") == 0 && json_is_string(value)) ||
+	       (strcmp(type, "integer") == 0 && json_is_integer(value)) ||
+	       (strcmp(type, "number") == 0 && json_is_number(value)) ||
+	       (strcmp(type, "boolean") == 0 && json_is_boolean(value)) ||
 	       (strcmp(type, "null") == 0 && json_is_null(value));
 }
 
@@ -219,7 +251,10 @@ static const json_t *resolve(const json_t *schema)
 		return schema;
 	}
 	const json_t *found = json_object_get(api_description(), "components");
-	found = json_object_get(json_object_get(found, strstr(name, "/responses/") != NULL ? "responses" : "schemas"), strrchr(name, '/') + 1);
+	found = json_object_get(json_object_get(found, strstr(name, "/responses/") != NULL
+							       ? "responses"
+							       : "schemas"),
+				strrchr(name, '/') + 1);
 	assert_non_null(found);
 	return found;
 }
@@ -269,7 +304,8 @@ static bool fits(const json_t *schema, json_t *value, const char *where)
 	}
 	json_array_foreach(value, i, one)
 	{
-		if (json_object_get(schema, "items") != NULL && !fits(json_object_get(schema, "items"), one, where)) {
+		if (json_object_get(schema, "items") != NULL &&
+		    !fits(json_object_get(schema, "items"), one, where)) {
 			return false;
 		}
 	}
@@ -289,10 +325,13 @@ void api_check(const char *method, const char *target, const struct client_answe
 	for (size_t i = 0; method[i] != '\0' && i < 7; i++) {
 		verb[i] = (char)(method[i] | 0x20);
 	}
-	const json_t *route = json_object_get(json_object_get(json_object_get(api_description(), "paths"), match.route->pattern), verb);
+	const json_t *route = json_object_get(
+		json_object_get(json_object_get(api_description(), "paths"), match.route->pattern),
+		verb);
 	snprintf(status, sizeof(status), "%u", reply->status);
 	const json_t *responses = json_object_get(route, "responses");
-	const json_t *response = json_object_get(responses, reply->status < 300 ? status : "default");
+	const json_t *response =
+		json_object_get(responses, reply->status < 300 ? status : "default");
 	if (response == NULL) {
 		fail_msg("%s %s: %s is not described", method, target, status);
 	}
@@ -335,10 +374,15 @@ const char *api_member(const char *path)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	for (char *name = strsep(&rest, "."); name != NULL; name = strsep(&rest, ".")) {
-		value = json_is_array(value) ? json_array_get(value, strtoul(name, NULL, 10)) : json_object_get(value, name);
+		value = json_is_array(value) ? json_array_get(value, strtoul(name, NULL, 10))
+					     : json_object_get(value, name);
 	}
-	char *dumped = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	snprintf(text, sizeof(text), "%s", json_is_string(value) ? json_string_value(value) : dumped != NULL ? dumped : "absent");
+	char *dumped =
+		json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	snprintf(text, sizeof(text), "%s",
+		 json_is_string(value) ? json_string_value(value)
+		 : dumped != NULL      ? dumped
+				       : "absent");
 	free(dumped);
 	json_decref(root);
 	return text;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Store, bus, fleet, API and server in this process, on a port and a Unix socket of their own; power and consoles are made up. */
+/*
+ * Store, bus, fleet, API and server in this process, on a port and a Unix socket of their own; power and
+ * consoles are made up.
+ */
 #include "api/api.h"
 #include "unit/controller/client.h"
 
@@ -32,6 +35,8 @@ int api_bed_make(void **state);
 int api_bed_remove(void **state);
 /* A machine on the wire: its node's id. */
 void api_bed_see(unsigned number, char id[ID_BYTES]);
+/* The machine's boot says hello. */
+void api_bed_hello(unsigned number, uint64_t boot_id);
 /* Asks with the token, checks a success against openapi.json. `format` makes the target. */
 unsigned api_ask(const char *method, const char *target, const char *headers, const char *body);
 /* The answer's member of a dotted path, as a text ("true", "null", digits); static. */

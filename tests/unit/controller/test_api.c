@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each route of the API against what it must refuse: no token, a foreign Host, a foreign Origin, a wrong method, a body that is broken, too
- * large, cut off, or of the wrong members. And the description names exactly the routes that there are.
+ * Each route of the API against what it must refuse: no token, a foreign Host, a foreign Origin, a wrong
+ * method, a body that is broken, too large, cut off, or of the wrong members. And the description names
+ * exactly the routes that there are.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,9 @@ static const char *target_of(const struct http_route *route)
 			target[length++] = *at++;
 			continue;
 		}
-		const char *value = strncmp(at, "{slot}", 6) == 0 ? "0" : strstr(route->pattern, "/nodes/") != NULL ? bed.node : "x-0000000000";
+		const char *value = strncmp(at, "{slot}", 6) == 0		? "0"
+				    : strstr(route->pattern, "/nodes/") != NULL ? bed.node
+										: "x-0000000000";
 		memcpy(target + length, value, strlen(value));
 		length += strlen(value);
 		at = strchr(at, '}') + 1;
@@ -66,9 +69,11 @@ static void the_description_names_the_routes(void **state)
 			verb[c] = (char)(api_routes[i].method[c] | 0x20);
 		}
 		const json_t *paths = json_object_get(api_description(), "paths");
-		const json_t *route = json_object_get(json_object_get(paths, api_routes[i].pattern), verb);
+		const json_t *route =
+			json_object_get(json_object_get(paths, api_routes[i].pattern), verb);
 		if (route == NULL) {
-			fail_msg("%s %s is not described", api_routes[i].method, api_routes[i].pattern);
+			fail_msg("%s %s is not described", api_routes[i].method,
+				 api_routes[i].pattern);
 		}
 		assert_int_equal((api_routes[i].flags & (HTTP_OPEN | HTTP_SOCKET)) != 0,
 				 json_is_array(json_object_get(route, "security")));
@@ -80,7 +85,8 @@ static void the_description_names_the_routes(void **state)
 		}
 		size_t named = 0;
 		for (size_t p = 0; p < json_array_size(json_object_get(route, "parameters")); p++) {
-			const json_t *param = json_array_get(json_object_get(route, "parameters"), p);
+			const json_t *param =
+				json_array_get(json_object_get(route, "parameters"), p);
 			const char *where = json_string_value(json_object_get(param, "in"));
 			named += where != NULL && strcmp(where, "path") == 0;
 		}
@@ -117,9 +123,11 @@ static void foreign_sites_are_refused(void **state)
 		snprintf(headers, sizeof(headers), "%sHost: evil.example\r\n", bed.token);
 		assert_int_equal(ask(route, headers, NULL), 403);
 		if (is_change(route) && (route->flags & HTTP_SOCKET) == 0) {
-			snprintf(headers, sizeof(headers), "%sOrigin: http://evil.example\r\n", bed.cookie);
+			snprintf(headers, sizeof(headers), "%sOrigin: http://evil.example\r\n",
+				 bed.cookie);
 			assert_int_equal(ask(route, headers, NULL), 403);
-			snprintf(headers, sizeof(headers), "%sSec-Fetch-Site: cross-site\r\n", bed.cookie);
+			snprintf(headers, sizeof(headers), "%sSec-Fetch-Site: cross-site\r\n",
+				 bed.cookie);
 			assert_int_equal(ask(route, headers, NULL), 403);
 		}
 	}
@@ -140,7 +148,9 @@ static void wrong_methods_are_refused(void **state)
 
 static void bad_bodies_are_refused(void **state)
 {
-	static const char *const bad[] = {"{", "[]", "null", "\"x\"", "{\"a\":1,\"a\":2}", "{\"unknown\":1}", "{} {}", "\xff", "{\"\\u0000\":1}"};
+	static const char *const bad[] = {
+		"{",	 "[]",	 "null",	   "\"x\"", "{\"a\":1,\"a\":2}", "{\"unknown\":1}",
+		"{} {}", "\xff", "{\"\\u0000\":1}"};
 	static char large[(64 << 10) + 2];
 
 	(void)state;
@@ -153,7 +163,8 @@ static void bad_bodies_are_refused(void **state)
 		for (size_t j = 0; j < sizeof(bad) / sizeof(bad[0]) && is_change(route); j++) {
 			const unsigned status = ask(route, bed.token, bad[j]);
 			if (status != 400 && status != 404) { /* 404: the id is looked at first */
-				fail_msg("%s %s took %s: %u", route->method, route->pattern, bad[j], status);
+				fail_msg("%s %s took %s: %u", route->method, route->pattern, bad[j],
+					 status);
 			}
 		}
 		assert_int_equal(ask(route, bed.token, large), 413);
@@ -195,10 +206,13 @@ static void wrong_members_are_refused(void **state)
 		{"GET", "/api/v1/stream?after=-1", NULL},
 		{"POST", "/api/v1/nodes/approve", "{\"ids\":[]}"},
 		{"POST", "/api/v1/nodes/approve", "{\"ids\":\"x\"}"},
-		{"POST", "/api/v1/rules", "{\"matches\":{},\"count\":0,\"ends\":\"2099-01-01T00:00:00Z\"}"},
-		{"POST", "/api/v1/rules", "{\"matches\":{},\"count\":1,\"ends\":\"2001-01-01T00:00:00Z\"}"},
+		{"POST", "/api/v1/rules",
+		 "{\"matches\":{},\"count\":0,\"ends\":\"2099-01-01T00:00:00Z\"}"},
+		{"POST", "/api/v1/rules",
+		 "{\"matches\":{},\"count\":1,\"ends\":\"2001-01-01T00:00:00Z\"}"},
 		{"POST", "/api/v1/rules", "{\"matches\":{},\"count\":1,\"ends\":\"tomorrow\"}"},
-		{"POST", "/api/v1/rules", "{\"matches\":{\"colour\":\"x\"},\"count\":1,\"ends\":\"2099-01-01T00:00:00Z\"}"},
+		{"POST", "/api/v1/rules",
+		 "{\"matches\":{\"colour\":\"x\"},\"count\":1,\"ends\":\"2099-01-01T00:00:00Z\"}"},
 		{"PATCH", "/api/v1/settings", "{\"interval_ms\":1}"},
 		{"PATCH", "/api/v1/settings", "{\"interval_ms\":\"1000\"}"},
 		{"POST", "/api/v1/tokens", "{\"name\":\"\"}"},
@@ -211,12 +225,14 @@ static void wrong_members_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		snprintf(target, sizeof(target), "/api/v1/nodes/%s%s", bed.node, cases[i].target);
 		if (api_ask(cases[i].method, target, NULL, cases[i].body) != 400) {
-			fail_msg("%s %s %s: %u", cases[i].method, target, cases[i].body, answer.status);
+			fail_msg("%s %s %s: %u", cases[i].method, target, cases[i].body,
+				 answer.status);
 		}
 	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		if (api_ask(others[i].method, others[i].target, NULL, others[i].body) != 400) {
-			fail_msg("%s %s %s: %u", others[i].method, others[i].target, others[i].body, answer.status);
+			fail_msg("%s %s %s: %u", others[i].method, others[i].target, others[i].body,
+				 answer.status);
 		}
 	}
 }
@@ -252,7 +268,8 @@ static void unknown_ids_are_not_found(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		snprintf(target, sizeof(target), "/api/v1%s", cases[i].target);
 		if (api_ask(cases[i].method, target, NULL, cases[i].body) != 404) {
-			fail_msg("%s %s: %u %s", cases[i].method, target, answer.status, answer.body);
+			fail_msg("%s %s: %u %s", cases[i].method, target, answer.status,
+				 answer.body);
 		}
 	}
 }
@@ -265,7 +282,8 @@ static void cut_requests_do_nothing(void **state)
 
 	(void)state;
 	const int count = snprintf(text, sizeof(text),
-				   "PATCH /api/v1/nodes/%s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: application/json\r\n"
+				   "PATCH /api/v1/nodes/%s HTTP/1.1\r\nHost: "
+				   "localhost\r\n%sContent-Type: application/json\r\n"
 				   "Content-Length: %zu\r\n\r\n%s",
 				   bed.node, bed.token, strlen(body), body);
 	for (int cut = 1; cut < count; cut += 7) {
@@ -282,10 +300,14 @@ static void cut_requests_do_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_description_names_the_routes), cmocka_unit_test(nobody_is_refused),
-		cmocka_unit_test(foreign_sites_are_refused),	    cmocka_unit_test(wrong_methods_are_refused),
-		cmocka_unit_test(bad_bodies_are_refused),	    cmocka_unit_test(wrong_members_are_refused),
-		cmocka_unit_test(unknown_ids_are_not_found),	    cmocka_unit_test(cut_requests_do_nothing),
+		cmocka_unit_test(the_description_names_the_routes),
+		cmocka_unit_test(nobody_is_refused),
+		cmocka_unit_test(foreign_sites_are_refused),
+		cmocka_unit_test(wrong_methods_are_refused),
+		cmocka_unit_test(bad_bodies_are_refused),
+		cmocka_unit_test(wrong_members_are_refused),
+		cmocka_unit_test(unknown_ids_are_not_found),
+		cmocka_unit_test(cut_requests_do_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, api_bed_make, api_bed_remove);
