@@ -24,7 +24,10 @@ struct kind {
 	const char *options;
 	size_t bytes;
 };
-#define KIND(name, literal) {(name), (literal), sizeof(literal) - 1}
+#define KIND(name, literal)                                                                                          \
+	{                                                                                                            \
+		(name), (literal), sizeof(literal) - 1                                                               \
+	}
 static const struct kind kinds[] = {
 	KIND("uboot", "\074\014U-Boot.armv8\135\002\0\026\067\006\001\003\006\014\021\321"),
 	KIND("efi", "\074\040PXEClient:Arch:00011:UNDI:003000\135\002\0\013\067\006\001\003\006\014\053\103"),
@@ -53,7 +56,8 @@ static int listener(const char *interface, uint8_t mac[6])
 }
 
 /* Sends `message`, waits for an answer of that kind. */
-static bool ask(int fd, const uint8_t *message, enum dhcp_kind wanted, uint8_t *answer, size_t *bytes, struct dhcp *dhcp)
+static bool ask(int fd, const uint8_t *message, enum dhcp_kind wanted, uint8_t *answer, size_t *bytes,
+		struct dhcp *dhcp)
 {
 	const struct sockaddr_in to = {
 		.sin_family = AF_INET, .sin_port = htons(DHCP_SERVER_PORT), .sin_addr.s_addr = INADDR_BROADCAST};

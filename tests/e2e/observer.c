@@ -80,7 +80,8 @@ static int run(const char *interface, const char *server, const char *folder)
 	struct observe *observe = NULL;
 	char path[256], socket[256];
 	const struct store_options stored = {.path = path};
-	const struct leases_options leases_wanted = {.path = socket, .leased = leased, .sent = sent, .argument = &observe};
+	const struct leases_options leases_wanted = {
+		.path = socket, .leased = leased, .sent = sent, .argument = &observe};
 	struct leases_options options = leases_wanted;
 	struct fail fail;
 	sigset_t ends;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dnsmasq's lines: those of a real 2.90 against what was understood of them (GOLDEN_UPDATE=1 writes it anew; run from the
- * root of the repository), lines in its words that are hard to provoke, and names that clients chose to deceive.
+ * dnsmasq's lines: those of a real 2.90 against what was understood of them (GOLDEN_UPDATE=1 writes it anew; run from
+ * the root of the repository), lines in its words that are hard to provoke, and names that clients chose to deceive.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,10 +18,10 @@
 #define GOLDEN "tests/golden/dnsmasq-log/2.90"
 
 static const char *const words[] = {
-	[DNSMASQ_OTHER] = "-",	       [DNSMASQ_SENT] = "sent",		      [DNSMASQ_CUT] = "cut",
-	[DNSMASQ_MISSING] = "missing", [DNSMASQ_REFUSED] = "refused",	      [DNSMASQ_CLIENT_ERROR] = "client-error",
-	[DNSMASQ_NO_ADDRESS] = "none", [DNSMASQ_DISCOVER] = "discover",	      [DNSMASQ_OFFER] = "offer",
-	[DNSMASQ_REQUEST] = "request", [DNSMASQ_ACK] = "ack",		      [DNSMASQ_NAK] = "nak",
+	[DNSMASQ_OTHER] = "-",	       [DNSMASQ_SENT] = "sent",		[DNSMASQ_CUT] = "cut",
+	[DNSMASQ_MISSING] = "missing", [DNSMASQ_REFUSED] = "refused",	[DNSMASQ_CLIENT_ERROR] = "client-error",
+	[DNSMASQ_NO_ADDRESS] = "none", [DNSMASQ_DISCOVER] = "discover", [DNSMASQ_OFFER] = "offer",
+	[DNSMASQ_REQUEST] = "request", [DNSMASQ_ACK] = "ack",		[DNSMASQ_NAK] = "nak",
 	[DNSMASQ_FATAL] = "fatal",
 };
 
@@ -95,12 +95,25 @@ static void test_rare(void **state)
 static void test_hostile(void **state)
 {
 	static const char *const nothing[] = {
-		"", "d", "dnsmasq", "dnsmasq-tftp", "dnsmasq-tftp[", "dnsmasq-tftp[1", "dnsmasq-tftp: ",
+		"",
+		"d",
+		"dnsmasq",
+		"dnsmasq-tftp",
+		"dnsmasq-tftp[",
+		"dnsmasq-tftp[1",
+		"dnsmasq-tftp: ",
 		"dnsmasq-dhcp: 1",
-		"dnsmasq-tftp: sent ", "dnsmasq-tftp: sent a to ", "dnsmasq-tftp: sent a to b",
-		"dnsmasq-tftp: sent a to 10.77.0.256", "dnsmasq-tftp: sent a to 10.77.0.1 ", "dnsmasq-tftp: file a",
-		"dnsmasq-dhcp: DHCPACK(", "dnsmasq-dhcp: DHCPACK()", "dnsmasq-dhcp: DHCPACK(br0) 10.77.0.11",
-		"dnsmasq-dhcp: DHCPACK(br0) 10.77.0.11 52:54:00:77:00:0g", "xdnsmasq-tftp: sent a to 10.77.0.1",
+		"dnsmasq-tftp: sent ",
+		"dnsmasq-tftp: sent a to ",
+		"dnsmasq-tftp: sent a to b",
+		"dnsmasq-tftp: sent a to 10.77.0.256",
+		"dnsmasq-tftp: sent a to 10.77.0.1 ",
+		"dnsmasq-tftp: file a",
+		"dnsmasq-dhcp: DHCPACK(",
+		"dnsmasq-dhcp: DHCPACK()",
+		"dnsmasq-dhcp: DHCPACK(br0) 10.77.0.11",
+		"dnsmasq-dhcp: DHCPACK(br0) 10.77.0.11 52:54:00:77:00:0g",
+		"xdnsmasq-tftp: sent a to 10.77.0.1",
 		"dnsmasq-dhcp: DHCPACK(an-interface-of-too-many) 10.77.0.11 52:54:00:77:00:01",
 		"dnsmasq-tftp[12345678901234]: sent a to 10.77.0.1",
 	};

@@ -37,7 +37,8 @@ void fleet_step_by_mac(struct fleet *fleet, const uint8_t mac[6], const struct f
 	assert_true(step->end_ms == 0 || step->end_ms == now_ms);
 }
 
-void fleet_tell(struct fleet *fleet, const char *kind, const char *node, const struct fleet_who *who, const char *sentence)
+void fleet_tell(struct fleet *fleet, const char *kind, const char *node, const struct fleet_who *who,
+		const char *sentence)
 {
 	(void)fleet;
 	(void)node;
@@ -138,8 +139,12 @@ static void test_boot(void **state)
 {
 	(void)state;
 	boot();
-	ASK(1024, "aether.img\0octet\0blksize\0" "1000\0tsize\0" "0");
-	FROM_SERVER(1024, "\0\6blksize\0" "1000\0tsize\0" "40500\0");
+	ASK(1024, "aether.img\0octet\0blksize\0"
+		  "1000\0tsize\0"
+		  "0");
+	FROM_SERVER(1024, "\0\6blksize\0"
+			  "1000\0tsize\0"
+			  "40500\0");
 	FROM_NODE(1024, "\0\4\0\0");
 	expect("");
 	now_ms += 10;
@@ -260,7 +265,9 @@ static void test_silence(void **state)
 	expect("discover 02  7000 0/0 no-offer\n");
 }
 
-#define PI "\074\040PXEClient:Arch:00000:UNDI:002001\135\002\0\0\141\021\0RPi4\022\061\300\0\062\247\355\211\235\156\357\345"
+#define PI                                                                                                           \
+	"\074\040PXEClient:Arch:00000:UNDI:"                                                                         \
+	"002001\135\002\0\0\141\021\0RPi4\022\061\300\0\062\247\355\211\235\156\357\345"
 
 static void test_pi(void **state)
 {
@@ -268,12 +275,16 @@ static void test_pi(void **state)
 	dhcp(DHCP_DISCOVER, PI, sizeof(PI) - 1);
 	dhcp(DHCP_OFFER, "", 0);
 	text_reset(&said);
-	ASK(1024, "e5ef6e9d/start4.elf\0octet\0tsize\0" "0");
+	ASK(1024, "e5ef6e9d/start4.elf\0octet\0tsize\0"
+		  "0");
 	FROM_SERVER(1024, "\0\5\0\1not found\0");
-	ASK(1025, "recovery.elf\0octet\0tsize\0" "0");
+	ASK(1025, "recovery.elf\0octet\0tsize\0"
+		  "0");
 	FROM_SERVER(1025, "\0\5\0\1not found\0");
-	ASK(1026, "start4.elf\0octet\0tsize\0" "0");
-	FROM_SERVER(1026, "\0\6tsize\0" "2000\0");
+	ASK(1026, "start4.elf\0octet\0tsize\0"
+		  "0");
+	FROM_SERVER(1026, "\0\6tsize\0"
+			  "2000\0");
 	FROM_NODE(1026, "\0\5\0\0Early terminate\0");
 	line("dnsmasq-tftp: sent /srv/tftp/start4.elf to 10.77.0.11");
 	journal_sent(journal, WIRE_NODE, "/srv/tftp/start4.elf", 2000, now_ms);
@@ -315,7 +326,8 @@ static void test_rival(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_true(journal_frame(journal, &other, frame.bytes, frame.count, now_ms));
 	}
-	expect("tell network.rival Another DHCP server, 10.77.0.1 (MAC 02:00:00:00:00:fe), answers on br0: turn it off "
+	expect("tell network.rival Another DHCP server, 10.77.0.1 (MAC 02:00:00:00:00:fe), answers on br0: turn it "
+	       "off "
 	       "there, or nodes get its addresses.\n");
 }
 
