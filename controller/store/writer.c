@@ -5,7 +5,7 @@
  * for more.
  *
  * Invariants: (1) a change is told as done only after COMMIT succeeded. (2) Told in the order of submission, each once.
- * (3) Between groups no transaction is open. (4) Nobody else checkpoints or writes.
+ * (3) A group begins with no transaction open. (4) Nobody else checkpoints or writes.
  *
  * What fails: a change by itself (undone by its savepoint); or the transaction, by the disk or memory, which SQLite may
  * have rolled back by itself (sqlite3_get_autocommit() tells): then all of the group failed, and the next group tries
@@ -21,6 +21,7 @@
 
 enum {
 	GROUP_MOST = 256,
+	WAITING_MOST = 65536,
 	CHECKPOINT_PAGES = 1000,
 };
 
@@ -93,6 +94,10 @@ static bool run_change(struct writer *writer, struct change *change, struct fail
 
 static bool run_group(struct writer *writer, struct change *first, struct fail *why)
 {
+	/* A group that failed without memory may not even have been able to roll back. */
+	if (is_open(writer) && !sql_run(writer->sql, why, "ROLLBACK", "")) {
+		return false;
+	}
 	if (!sql_run(writer->sql, why, "BEGIN IMMEDIATE", "")) {
 		return false;
 	}
@@ -180,7 +185,7 @@ static void tell_group(struct writer *writer, struct change *first)
 /* A failure loses nothing: the WAL keeps it, and the next group tries again. */
 static void checkpoint(struct writer *writer)
 {
-	if (writer->wal_pages < CHECKPOINT_PAGES) {
+	if (writer->wal_pages < (int)writer->checkpoint_pages) {
 		return;
 	}
 	int pages = 0;
@@ -232,11 +237,12 @@ static void *write_forever(void *argument)
 	return NULL;
 }
 
-bool writer_start(struct writer *writer, struct sql *sql, unsigned waiting_most, struct fail *fail)
+bool writer_start(struct writer *writer, struct sql *sql, const struct store_options *options, struct fail *fail)
 {
 	memset(writer, 0, sizeof(*writer));
 	writer->sql = sql;
-	writer->waiting_most = waiting_most;
+	writer->waiting_most = options->waiting_most != 0 ? options->waiting_most : WAITING_MOST;
+	writer->checkpoint_pages = options->checkpoint_pages != 0 ? options->checkpoint_pages : CHECKPOINT_PAGES;
 	writer->last = &writer->first;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->submitted, NULL);
