@@ -77,7 +77,7 @@ const routes = [
 		return fleet.patch(id, body);
 	}],
 	['GET', '/nodes/{}/boots', ([id]) => ({ items: fleet.boots(node(id)) })],
-	['GET', '/nodes/{}/telemetry', ([id]) => ({ items: fleet.history(node(id)) })],
+	['GET', '/nodes/{}/telemetry', ([id]) => fleet.history(node(id))],
 	['GET', '/nodes/{}/consoles/{}', ([id, slot], { query }) => node(id) && fleet.output(id, Number(slot), Number(query.get('from') ?? 0))],
 	['POST', '/nodes/{}/consoles/{}', ([id, slot], { body }) => node(id) && fleet.type(id, Number(slot), Buffer.from(body.input, 'base64').toString())],
 	['POST', '/nodes/{}/{}', ([id, what], { body }) => {
@@ -88,7 +88,7 @@ const routes = [
 		return done;
 	}],
 	['GET', '/events', (_, { query }) => {
-		const before = Number(query.get('before') ?? Infinity);
+		const before = Number(query.get('after') ?? Infinity);
 		return { items: fleet.events.filter((one) => one.index < before && (!query.get('node') || one.node === query.get('node')))
 			.slice(0, Number(query.get('limit') ?? 100)), next: '' };
 	}],

@@ -25,6 +25,7 @@ const FIRST = ['pending', 'discovered', 'pending', 'running', 'running', 'bootin
 const CAUSES = ['wfi', 'stage2', 'hvc', 'sysreg', 'irq', 'smc'];
 const BLOBS = [['kernel', 11_534_336], ['initramfs', 3_276_800]];
 const CONSOLE_KEPT = 65_536;
+const BEGAN = Date.now();
 const GREETING = '\x1b]0;a title that must not be set\x07\x1b]52;c;aGVsbG8=\x07[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x410fd083]\r\n' +
 	'[    0.000000] Machine model: aether,virt-a72\r\n[    0.412003] virtio_net virtio0 \x1b[32meth0\x1b[0m: renamed\r\n' +
 	'\x1b[1;32maether-guest\x1b[0m: up in 1.42 s\r\n# ';
@@ -81,7 +82,7 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 			board: isPi ? 'Raspberry Pi 4 B' : 'QEMU virt', cpus: state === 'discovered' ? 0 : 4, memory_mib: state === 'discovered' ? 0 : isPi ? 4096 : 1024,
 			gic: state === 'discovered' ? '' : isPi ? 'v2' : 'v3', hostname: `aether-${digits(i, 4)}`, created: stamp(Date.now() - 86_400_000 - i * 1000),
 			last_contact: stamp(), guests: [], service_restarts: i % 7 === 3 ? 2 : 0, uptime_s: 3600 + i, release: 'aether 0.3.0',
-			boot: { id: '', started: '', step: '', percent: 255, problem: '' },
+			boot: null,
 		};
 		nodes.set(id, node);
 		hidden.set(id, { boots: [], output: '', start: 0, history: [], seed: i });
@@ -101,14 +102,14 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 		return node;
 	}
 
-	const guestsOf = (state) => [{ slot: 0, name: 'linux', state, reason: '', percent: state === 'running' ? 100 : 0, restarts: 0 },
-		{ slot: 1, name: 'probe', state, reason: '', percent: state === 'running' ? 100 : 0, restarts: 1 }];
+	const guestsOf = (state) => [{ slot: 0, name: 'vm0', state, reason: '', percent: state === 'running' ? 100 : 0, restarts: 0 },
+		{ slot: 1, name: 'vm1', state, reason: '', percent: state === 'running' ? 100 : 0, restarts: 1 }];
 
 	function seedBoot(node, state) {
 		let at = Date.now() - 3_600_000;
 		const steps = [];
 		const push = (kind, detail, ms, size = 0) => {
-			steps.push({ kind, detail, start: stamp(at), end: stamp(at + ms), bytes: size, total: size, problem: '' });
+			steps.push({ kind, detail, start: stamp(at), end: stamp(at + ms), bytes: size, total: size, problem: null });
 			at += ms;
 		};
 		push('discover', '', 12);
@@ -124,18 +125,22 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 			BLOBS.forEach(([name, size]) => push('blob', name, size / 16_000, size));
 			push('guest', 'linux', 1420);
 		}
-		const boot = { id: digits(hidden.get(node.id).seed + 0xb000, 16), started: steps[0].start, outcome: state === 'failed' ? 'transfer-cut' : 'running',
-			problem: state === 'failed' ? 'transfer-cut' : '', steps };
+		const boot = { id: digits(hidden.get(node.id).seed + 0xb000, 16), started: steps[0].start, ended: null,
+			outcome: state === 'failed' ? 'transfer-cut' : 'running', problem: state === 'failed' ? 'transfer-cut' : null,
+			text: state === 'failed' ? 'The transfer of kernel was cut off.' : null, steps };
 		hidden.get(node.id).boots.unshift(boot);
-		node.boot = { id: boot.id, started: boot.started, step: state === 'failed' ? 'fetches kernel' : '', percent: 255, problem: boot.problem };
+		node.boot = { id: boot.id, started: boot.started, step: state === 'failed' ? 'blob' : 'guest', percent: null, problem: boot.problem };
 		if (state === 'booting') {
-			node.boot = { ...node.boot, step: 'fetches kernel', percent: 63 };
+			node.boot = { ...node.boot, step: 'blob', percent: 63 };
 		}
 	}
 
 	function boot(node) {
 		const own = hidden.get(node.id);
-		const one = { id: digits(Math.floor(Math.random() * 2 ** 48), 16), started: stamp(), outcome: '', problem: '', steps: [] };
+		const one = { id: digits(Math.floor(Math.random() * 2 ** 48), 16), started: stamp(), ended: null, outcome: '', problem: null, text: null, steps: [] };
+		if (own.boots[0]) {
+			own.boots[0].ended = one.started;
+		}
 		own.boots.unshift(one);
 		own.boots.length = Math.min(own.boots.length, 6);
 		node.guests = [];
@@ -149,27 +154,27 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 			}
 			if (i === plan.length) {
 				one.outcome = 'running';
-				setState(node, 'running', { guests: guestsOf('running'), boot: { ...node.boot, step: '', percent: 255 }, uptime_s: 2, last_contact: stamp() });
+				setState(node, 'running', { guests: guestsOf('running'), boot: { ...node.boot, step: 'guest', percent: null }, uptime_s: 2, last_contact: stamp() });
 				tell('node.running', node, 'All its guests run.');
 				print(node, GREETING);
 				return;
 			}
 			const [kind, detail, ms, size] = plan[i];
-			const made = { kind, detail, start: stamp(), end: '', bytes: 0, total: size, problem: '' };
+			const made = { kind, detail, start: stamp(), end: null, bytes: 0, total: size, problem: null };
 			one.steps.push(made);
 			const words = `${say[kind]} ${detail}`.trim();
-			const now = { id: one.id, started: one.started, step: words, percent: size ? 0 : 255, problem: '' };
+			const now = { id: one.id, started: one.started, step: kind, percent: size ? 0 : null, problem: null };
 			setState(node, 'booting', { why: `It ${words}.`, boot: now });
-			publish('boots', 'boot', { node: node.id, boot: one.id, step: made });
+			publish('boots', 'step', { node: node.id, started: one.started, ...made });
 			later(ms / 2, () => {
 				if (size) {
 					change(node, { boot: { ...now, percent: 50 }, why: `It ${words}: 50 %.` });
-					publish('boots', 'boot', { node: node.id, boot: one.id, step: { ...made, bytes: size / 2 } });
+					publish('boots', 'step', { node: node.id, started: one.started, ...made, bytes: size / 2 });
 				}
 			});
 			later(ms, () => {
 				Object.assign(made, { end: stamp(), bytes: size });
-				publish('boots', 'boot', { node: node.id, boot: one.id, step: made });
+				publish('boots', 'step', { node: node.id, started: one.started, ...made });
 				step(i + 1);
 			});
 		}
@@ -203,16 +208,14 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 	function figure(node, ms) {
 		const seed = hidden.get(node.id).seed;
 		const wave = (period, phase) => 0.5 + 0.5 * Math.sin((ms / 1000 / period) * 6.28 + seed + phase);
-		const cpu = Array.from({ length: 4 }, (_, i) => {
-			const guest = 0.08 + 0.6 * wave(47 + i * 5, i) * wave(13, i);
-			const service = 0.02 + 0.03 * wave(9, i);
-			return { guest, service, core: 0.012, idle: 1 - guest - service - 0.012 };
-		});
+		const guest = 0.08 + 0.6 * wave(47, 1) * wave(13, 2);
+		const service = 0.02 + 0.03 * wave(9, 3);
+		const cpu = { guest, service, core: 0.012, idle: 1 - guest - service - 0.012 };
 		return {
 			time: stamp(ms), cpu, memory: { guest: 512, service: 48, core: 6, free: (node.memory_mib || 1024) - 566 },
 			net: { rx_bps: 4e6 * wave(31, 1), tx_bps: 9e5 * wave(19, 2), rx_drop: 0 },
 			exits: Object.fromEntries(CAUSES.map((cause, i) => [cause, Math.round(1800 / (i + 1) * (0.4 + wave(23 + i, i)))])), irq: 900 + 300 * wave(17, 0),
-			restarts: node.service_restarts, guests: [{ cpu: cpu[0].guest }, { cpu: 0.01 }],
+			restarts: node.service_restarts, guests: [{ slot: 0, cpu: 4 * guest - 0.01, exits: {} }, { slot: 1, cpu: 0.01, exits: {} }],
 		};
 	}
 
@@ -299,7 +302,15 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 		list: () => [...nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
 		find: (id) => nodes.get(id),
 		boots: (node) => hidden.get(node.id).boots,
-		history: (node) => hidden.get(node.id).history,
+		history(node) {
+			const frames = hidden.get(node.id).history;
+			const columns = (group, keys) => Object.fromEntries(keys.map((key) => [key, frames.map((frame) => frame[group][key])]));
+			return {
+				start: frames[0]?.time ?? null, step_s: 1, count: frames.length, cpu: columns('cpu', ['guest', 'service', 'core', 'idle']),
+				memory: columns('memory', ['guest', 'service', 'core', 'free']), net: columns('net', ['rx_bps', 'tx_bps', 'rx_drop']),
+				total: { irq: frames.map((frame) => frame.irq) }, exits: columns('exits', CAUSES),
+			};
+		},
 		whole: (node) => ({
 			...node, boots: hidden.get(node.id).boots, live: figure(node, Date.now()),
 			facts: node.cpus ? { core_version: '0.3.0', core_build: 'd0d849e1aa7c4f22', service_sha256: '9f'.repeat(32), cpu: 'Cortex-A72', counter_hz: 62_500_000,
@@ -310,8 +321,12 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 			nodes: Object.fromEntries(ids.map((id) => nodes.get(id)).filter((node) => node?.stage === 'running' && node.contact === 'alive')
 				.map((node) => [node.id, (({ time, ...rest }) => rest)(figure(node, Date.now()))])),
 		}),
-		system: () => ({ version: '0.3.0', cpu: 0.013, rss_bytes: 25_165_824, db_bytes: 1_441_792, dhcp: { state: 'serving' },
-			networks: [{ interface: 'aether0', mode: 'authoritative', range: '10.77.0.10-10.77.3.250', unknown: 'enroll' }] }),
+		system: () => ({
+			version: '0.3.0', time: stamp(), started: stamp(BEGAN), power: true, http: { requests: 120, streams: 1 }, dhcp: { state: 'serving' },
+			process: { cpu_user_s: process.cpuUsage().user / 1e6, cpu_system_s: process.cpuUsage().system / 1e6, rss_bytes: process.memoryUsage().rss },
+			database: { bytes: 1_441_792 },
+			networks: [{ interface: 'aether0', mode: 'authoritative', range: '10.77.0.10-10.77.3.250', unknown: 'enroll' }],
+		}),
 		act(id, what, body) {
 			const node = nodes.get(id);
 			if (!acts[what] || (what !== 'approve' && what !== 'reject' && node.admission !== 'approved')) {
@@ -330,7 +345,7 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 			const own = hidden.get(id);
 			const text = slot === 0 ? own.output : '';
 			const start = Math.max(own.start, from);
-			return { start, end: own.start + text.length, text: Buffer.from(text.slice(start - own.start)).toString('base64') };
+			return { start, end: own.start + text.length, oldest: own.start, newest: own.start + text.length, text: Buffer.from(text.slice(start - own.start)).toString('base64') };
 		},
 		type(id, slot, text) {
 			if (slot === 0) {

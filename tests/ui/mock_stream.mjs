@@ -53,14 +53,14 @@ export function makeStreams(fleetOf) {
 				request.socket.destroy();
 				return;
 			}
-			const id = `s${next++}`;
+			const id = `c-${String(next++).padStart(10, 'a')}`;
 			const topics = (query.get('topics') ?? '').split(',').filter(Boolean);
 			reply.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
 			open.set(id, { reply, topics });
 			request.socket.setNoDelay(true);
 			reply.on('close', () => open.delete(id));
 			const after = Number(query.get('after') ?? request.headers['last-event-id'] ?? NaN);
-			write(reply, 'hello', 0, { stream: id, index });
+			write(reply, 'hello', Number.isNaN(after) ? index : after, { stream: id, index });
 			if (!Number.isNaN(after)) {
 				if (after < (ring[0]?.index ?? index) - 1) {
 					write(reply, 'resync', index, {});

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { cli } from '../cli.js';
 import { api } from './api.js';
-import { putNode } from './model.js';
+import { putNode, system } from './model.js';
 import { nameOf } from './reduce.js';
 
 export const toasts = signal([]); // { key, tone, text, detail, cli }
@@ -11,6 +11,8 @@ export const busy = signal(new Set()); // "approve n-..."
 export const dialog = signal(null); // { title, text, tone, confirm, cli, run }
 
 const TOAST_MS = 8000;
+const FOLLOW_MS = 1000;
+const FOLLOW_MOST = 120;
 let nextKey = 1;
 
 export function toast(tone, text, more = {}) {
@@ -35,6 +37,9 @@ export async function run(name, command, done, request) {
 			putNode(answer);
 		}
 		toast('ok', done, { cli: command });
+		if (answer?.state === 'running' && answer.kind) {
+			follow(answer);
+		}
 		return answer ?? {};
 	} catch (error) {
 		toast('bad', error.title ?? 'It failed', { detail: error.message, request: error.request, cli: command });
@@ -43,6 +48,21 @@ export async function run(name, command, done, request) {
 		const rest = new Set(busy.peek());
 		rest.delete(name);
 		busy.value = rest;
+	}
+}
+
+// What takes longer than a request is an operation; only its failure is news, since the node's state tells the rest.
+async function follow(operation) {
+	for (let i = 0; i < FOLLOW_MOST && operation.state === 'running'; i++) {
+		await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+		try {
+			operation = await api('GET', `/operations/${operation.id}`);
+		} catch {
+			return;
+		}
+	}
+	if (operation.state === 'failed') {
+		toast('bad', `${operation.kind} failed`, { detail: operation.text });
 	}
 }
 
@@ -65,11 +85,11 @@ export async function approveMany(ids) {
 // Each: which nodes it is for, what it says, whether it asks first.
 export const nodeActions = [
 	{
-		name: 'approve', words: 'Approve', is: (node) => node.admission !== 'approved', tone: 'primary',
+		name: 'approve', words: 'Approve', is: (node) => node.admission !== 'approved' || Boolean(node.clash), tone: 'primary',
 		cli: (node) => cli.approve(node.id), run: approve,
 	},
 	{
-		name: 'reject', words: 'Reject', is: (node) => ['discovered', 'pending', 'retired'].includes(node.admission), tone: 'bad',
+		name: 'reject', words: 'Reject', is: (node) => Boolean(node.clash) || ['discovered', 'pending', 'retired'].includes(node.admission), tone: 'bad',
 		ask: 'It gets nothing from this controller until somebody approves it.',
 		cli: (node) => cli.reject(node.id), done: 'is rejected', request: (node) => post(node.id, 'reject'),
 	},
@@ -96,7 +116,7 @@ export const nodeActions = [
 	},
 	...['on', 'off', 'reset'].map((action) => ({
 		name: `power-${action}`, words: { on: 'Power on', off: 'Power off', reset: 'Power reset' }[action],
-		is: (node) => node.admission === 'approved', tone: action === 'on' ? '' : 'bad',
+		is: (node) => node.admission === 'approved' && system.value?.power !== false, tone: action === 'on' ? '' : 'bad',
 		ask: { off: 'Its power is cut at once: its guests end without warning.',
 			reset: 'Its power is cut and given again: its guests end without warning.' }[action],
 		cli: (node) => cli.power(node.id, action), done: { on: 'is switched on', off: 'is switched off', reset: 'is reset' }[action],

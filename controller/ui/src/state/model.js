@@ -5,7 +5,7 @@
 import { computed, signal } from '@preact/signals';
 import { openStream } from '../stream/client.js';
 import { all, api, session } from './api.js';
-import { addEvents, addFrame, addStep, countStates, isMoved } from './reduce.js';
+import { addEvents, addFrame, addStep, countStates, framesOf, isMoved } from './reduce.js';
 
 export const now = signal(Date.now());
 setInterval(() => (now.value = Date.now()), 1000);
@@ -14,7 +14,7 @@ export const line = signal({ state: 'connecting', since: Date.now() }); // the s
 export const loaded = signal('no'); // no, loading, yes, failed
 export const loadError = signal(null);
 export const events = signal([]); // newest first
-export const system = signal(null);
+export const system = signal(null); // of GET /system
 
 const nodes = new Map(); // id -> signal(node)
 const figures = new Map(); // id -> signal(frame)
@@ -70,7 +70,7 @@ export async function watchNode(id) {
 		const [whole, boots, telemetry] = await Promise.all([api('GET', `/nodes/${id}`), api('GET', `/nodes/${id}/boots`),
 			api('GET', `/nodes/${id}/telemetry`)]);
 		putNode(whole);
-		put({ whole, boots: boots.items ?? [], frames: telemetry.items ?? [] });
+		put({ whole, boots: boots.items ?? [], frames: framesOf(telemetry) });
 	} catch (error) {
 		put({ error });
 	}
@@ -105,10 +105,10 @@ const apply = {
 	event(event) {
 		events.value = addEvents(events.peek(), [event]);
 	},
-	boot(message) {
+	step(step) {
 		const page = watched.peek();
-		if (page && page.id === message.node && message.step) {
-			watched.value = { ...page, boots: addStep(page.boots, message) };
+		if (page?.id === step.node) {
+			watched.value = { ...page, boots: addStep(page.boots, step) };
 		}
 	},
 	system(value) {

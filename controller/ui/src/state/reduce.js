@@ -10,13 +10,13 @@ const GONE_RANK = STATES.length;
 export const rankOf = (state) => rank.get(state) ?? GONE_RANK;
 export const nameOf = (node) => node.name || node.id;
 // What a person has to decide on.
-export const isWaiting = (node) => node.state === 'clash' || node.admission === 'pending' || node.admission === 'discovered';
+export const isWaiting = (node) => Boolean(node.clash) || node.admission === 'pending' || node.admission === 'discovered';
 
 // True when a node's place in a list, or whether it is in it, may be another now.
 export function isMoved(before, after) {
 	return !before || !after || before.state !== after.state || before.admission !== after.admission ||
 		before.name !== after.name || before.address !== after.address || before.board !== after.board ||
-		before.cordoned !== after.cordoned;
+		before.clash !== after.clash;
 }
 
 const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
@@ -74,21 +74,22 @@ export function hold(shown, wanted, mayGrow = false) {
 	return mayGrow ? { ids: [...shown, ...fresh], waiting } : { ids: shown, waiting: waiting + fresh.length };
 }
 
-// A step of a boot, into the waterfall of the boot that it belongs to. Boots stand newest first.
-export function addStep(boots, message, most = 64) {
-	const { boot: id, step } = message;
-	const rest = boots.filter((one) => one.id !== id);
-	const boot = boots.find((one) => one.id === id) ?? { id, started: step.start, steps: [] };
+// A step of a boot, into the waterfall of the boot that began at the same time. Boots stand newest first.
+export function addStep(boots, { started, node, ...step }, most = 64) {
+	const at = boots.findIndex((one) => one.started === started);
+	const boot = at < 0 ? { id: '', started, steps: [] } : boots[at];
 	const steps = [...(boot.steps ?? [])];
-	const at = steps.findIndex((one) => one.kind === step.kind && one.detail === step.detail && one.start === step.start);
-	if (at >= 0) {
-		steps[at] = step;
+	const place = steps.findIndex((one) => one.kind === step.kind && one.detail === step.detail && one.start === step.start);
+	if (place >= 0) {
+		steps[place] = step;
 	} else if (steps.length < most) {
 		steps.push(step);
 	}
 	const made = { ...boot, steps };
-	return boots.length && boots[0].id !== id && rest.length !== boots.length
-		? boots.map((one) => (one.id === id ? made : one)) : [made, ...rest];
+	if (at >= 0) {
+		return boots.map((one, i) => (i === at ? made : one));
+	}
+	return [...boots, made].sort((x, y) => Date.parse(y.started) - Date.parse(x.started));
 }
 
 // The waterfall: where each step begins and how long it is, as fractions of the whole. A step without an end goes on
@@ -127,11 +128,25 @@ export function addFrame(frames, frame, most = 300) {
 	return [...frames.slice(-(most - 1)), frame];
 }
 
-export function meanCpu(frame) {
-	const cpus = frame?.cpu ?? [];
-	const mean = (key) => cpus.reduce((sum, cpu) => sum + (cpu[key] ?? 0), 0) / (cpus.length || 1);
-	return { guest: mean('guest'), service: mean('service'), core: mean('core'), idle: mean('idle') };
+// Five minutes of a node come as columns, one value a second: { start, step_s, count, cpu: { guest: [] } ... }. A second
+// without a reading has nulls, and becomes no frame.
+export function framesOf(history) {
+	const start = Date.parse(history?.start);
+	const frames = [];
+	for (let i = 0; Number.isFinite(start) && i < (history.count ?? 0); i++) {
+		const at = (group) => Object.fromEntries(Object.entries(history[group] ?? {}).map(([key, column]) => [key, column[i]]));
+		const cpu = at('cpu');
+		if (cpu.idle !== null && cpu.idle !== undefined) {
+			frames.push({
+				time: new Date(start + i * 1000 * (history.step_s ?? 1)).toISOString(), cpu, memory: at('memory'), net: at('net'),
+				exits: at('exits'), irq: history.total?.irq?.[i],
+			});
+		}
+	}
+	return frames;
 }
+
+export const usedCpu = (frame) => (frame?.cpu ? 1 - frame.cpu.idle : NaN);
 
 // A piece of a console's output by its offset, behind `have` bytes. `gap`: what is between is to be fetched first.
 export function takeOutput(have, offset, data) {

@@ -8,6 +8,8 @@
 import { makeParser } from './sse.js';
 
 const BASE_TOPICS = ['nodes', 'events', 'boots', 'system'];
+const NODES_MOST = 1024; // of one stream, as the controller has it
+const CONSOLES_MOST = 8;
 const BACKOFF_MS = [250, 500, 1000, 2000, 4000, 8000];
 const SILENT_MS = 25_000; // the controller sends a comment more often
 const SILENT_TELEMETRY_MS = 5_000; // with frames once a second
@@ -23,9 +25,9 @@ export function topicsOf(wants) {
 	}
 	const topics = [...BASE_TOPICS];
 	if (telemetry.size) {
-		topics.push(`telemetry:${[...telemetry].sort().join('+')}`);
+		topics.push(`telemetry:${[...telemetry].slice(0, NODES_MOST).sort().join('+')}`);
 	}
-	[...consoles].sort().forEach((one) => topics.push(`console:${one}`));
+	[...consoles].slice(0, CONSOLES_MOST).sort().forEach((one) => topics.push(`console:${one}`));
 	return topics;
 }
 

@@ -5,9 +5,9 @@ import { html } from 'htm/preact';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { bits, count, mib, percent } from '../format.js';
-import { meanCpu } from '../state/reduce.js';
 
 const SPAN_S = 300;
+const HEIGHT = 150;
 
 // uPlot draws with colours, not with custom properties.
 function colour(element, name) {
@@ -26,7 +26,7 @@ function options(element, { series, format, max, stacked }, width) {
 	const grid = { stroke: colour(element, '--line'), width: 1 };
 	const axis = { stroke: text, grid, ticks: { show: false }, font: '11px system-ui, sans-serif' };
 	return {
-		width, height: 150, padding: [8, 8, 0, 0], legend: { show: false },
+		width, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false },
 		cursor: { y: false, points: { size: 5 }, sync: { key: 'node' }, drag: { x: false, y: false } },
 		scales: { x: { time: true }, y: { range: (plot, low, high) => [0, max ?? Math.max(1, (high || 0) * 1.1)] } },
 		axes: [{ ...axis, size: 26, values: '{HH}:{mm}', space: 70 }, { ...axis, size: 62, values: (plot, ticks) => ticks.map(format) }],
@@ -63,14 +63,15 @@ function Chart({ title, frames, kind }) {
 		});
 	}
 	useEffect(() => {
+		const element = box.current; // gone from the ref before this effect is ended
 		function make() {
 			plot.current?.destroy();
-			plot.current = new uPlot(options(box.current, kind, box.current.clientWidth), given.current, box.current);
+			plot.current = new uPlot(options(element, kind, element.clientWidth), given.current, element);
 			draw();
 		}
 		make();
-		const size = new ResizeObserver(() => plot.current.setSize({ width: box.current.clientWidth, height: 150 }));
-		size.observe(box.current);
+		const size = new ResizeObserver(() => element.clientWidth && plot.current.setSize({ width: element.clientWidth, height: HEIGHT }));
+		size.observe(element);
 		const theme = new MutationObserver(make);
 		theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
 		const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -91,9 +92,9 @@ function Chart({ title, frames, kind }) {
 
 const cpu = {
 	key: 'cpu', max: 1, stacked: true, format: percent, series: [
-		{ label: 'core', colour: '--of-core', value: (frame) => meanCpu(frame).core },
-		{ label: 'service', colour: '--of-service', value: (frame) => meanCpu(frame).service },
-		{ label: 'guest', colour: '--of-guest', value: (frame) => meanCpu(frame).guest },
+		{ label: 'core', colour: '--of-core', value: (frame) => frame.cpu?.core },
+		{ label: 'service', colour: '--of-service', value: (frame) => frame.cpu?.service },
+		{ label: 'guest', colour: '--of-guest', value: (frame) => frame.cpu?.guest },
 	],
 };
 const memory = {

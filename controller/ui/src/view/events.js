@@ -32,7 +32,7 @@ async function older() {
 	failed.value = null;
 	try {
 		const last = events.peek().at(-1);
-		const page = await api('GET', `/events?limit=200${last ? `&before=${last.index}` : ''}`);
+		const page = await api('GET', `/events?limit=200${last ? `&after=${last.index}` : ''}`);
 		const known = new Set(events.peek().map((event) => event.index));
 		const fresh = page.items.filter((event) => !known.has(event.index));
 		events.value = [...events.peek(), ...fresh].sort((a, b) => b.index - a.index);

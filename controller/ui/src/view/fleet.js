@@ -7,7 +7,7 @@ import { cli } from '../cli.js';
 import { bits, percent } from '../format.js';
 import { approve, approveMany, dialog } from '../state/actions.js';
 import { allNodes, counts, events, figuresOf, inView, load, loadError, loaded, nodeOf } from '../state/model.js';
-import { isWaiting, matches, meanCpu, nameOf, sortNodes, STATES, wordsOf } from '../state/reduce.js';
+import { isWaiting, matches, nameOf, sortNodes, STATES, usedCpu, wordsOf } from '../state/reduce.js';
 import { makeHolder, makeRegion } from './held.js';
 import { EventLine } from './events.js';
 import { Ago, Bar, Button, Cli, Empty, Failure, Icon, Loading, Percent, State } from './parts.js';
@@ -59,12 +59,12 @@ function PendingCard({ id }) {
 		<dl class="facts">
 			<${Fact} name="Board">${node.board}</${Fact}>
 			<${Fact} name="Size">${size(node)}</${Fact}>
-			<${Fact} name="MAC"><code>${(node.macs ?? []).join(' ')}</code></${Fact}>
-			<${Fact} name="Serial"><code>${node.serial}</code></${Fact}>
+			<${Fact} name="MAC">${node.macs?.length > 0 && html`<code>${node.macs.join(' ')}</code>`}</${Fact}>
+			<${Fact} name="Serial">${node.serial && html`<code>${node.serial}</code>`}</${Fact}>
 			<${Fact} name="Port">${[node.network, node.port].filter(Boolean).join(', ')}</${Fact}>
-			<${Fact} name="Address"><code>${node.address}</code></${Fact}>
+			<${Fact} name="Address">${node.address && html`<code>${node.address}</code>`}</${Fact}>
 			<${Fact} name="Seen"><${Ago} time=${node.last_contact || node.created} /></${Fact}>
-			${node.clash && html`<${Fact} name="Clashes with"><a href=${`/nodes/${node.clash}`}>${node.clash}</a></${Fact}>`}
+			${typeof node.clash === 'string' && node.clash && html`<${Fact} name="Clashes with"><a href=${`/nodes/${node.clash}`}>${node.clash}</a></${Fact}>`}
 		</dl>
 		<div class="buttons"><${Button} tone=${isOpen ? 'primary' : ''} name=${`approve ${id}`} onClick=${() => isOpen && approve(node)}
 			aria-label=${`${words} ${nameOf(node)}`} aria-disabled=${isOpen ? null : 'true'} data-approve="">${words}</${Button}>
@@ -107,28 +107,19 @@ function Latest() {
 }
 
 function Progress({ node }) {
-	const at = node.boot?.percent;
-	return node.state === 'booting' && node.boot?.step
-		? html`<span class="boot-step">${node.boot.step}</span><${Percent} value=${at} label=${`${nameOf(node)}: ${node.boot.step}`} />` : null;
+	return html`<${Percent} value=${node.boot?.percent ?? NaN} label=${`Boot of ${nameOf(node)}`} />`;
 }
 
 function Cpu({ id }) {
 	const frame = figuresOf(id).value;
-	if (!frame) {
-		return html`<span class="muted">–</span>`;
-	}
-	const cpu = meanCpu(frame);
-	const used = cpu.guest + cpu.service + cpu.core;
-	return html`<${Bar} parts=${cpu} label=${`CPU ${percent(used)}`} /><span class="figure">${percent(used)}</span>`;
+	const used = usedCpu(frame);
+	return html`<${Bar} parts=${frame?.cpu} label=${`CPU ${percent(used)}`} /><span class="figure">${percent(used)}</span>`;
 }
 
 function Memory({ id }) {
 	const memory = figuresOf(id).value?.memory;
-	if (!memory) {
-		return html`<span class="muted">–</span>`;
-	}
-	const used = memory.guest + memory.service + memory.core;
-	const total = used + memory.free;
+	const used = memory ? memory.guest + memory.service + memory.core : NaN;
+	const total = used + memory?.free;
 	return html`<${Bar} parts=${memory} total=${total} label=${`Memory ${percent(used / total)}`} /><span class="figure">${percent(used / total)}</span>`;
 }
 
@@ -144,7 +135,7 @@ function Tile({ id, place, total }) {
 		<p class="why" title=${node.why}>${node.why}</p>
 		${node.state === 'booting' ? html`<div class="meters"><${Progress} node=${node} /></div>`
 		: html`<div class="meters"><span>CPU</span><${Cpu} id=${id} /><span>Mem</span><${Memory} id=${id} /></div>`}
-		<footer><code>${node.address || (node.macs ?? [])[0]}</code><span>${node.board}</span></footer>`
+		<footer><code>${node.address || (node.macs ?? [])[0]}</code><span>${node.cordoned ? 'cordoned' : node.locating ? 'locating' : node.board}</span></footer>`
 		: html`<p class="muted">This node is gone.</p>`}
 	</li>`;
 }
@@ -170,13 +161,13 @@ function Row({ id, place }) {
 		${node ? html`<th scope="row"><a href=${`/nodes/${id}`} class="name" data-row=${place}>${nameOf(node)}</a>
 			${node.cordoned && html` <span class="tag">cordoned</span>`}${node.locating && html` <span class="tag">locating</span>`}</th>
 		<td><${State} state=${node.state} /></td>
-		<td class="why" title=${node.why}>${node.state === 'booting' ? html`<${Progress} node=${node} />` : node.why}</td>
+		<td class="why" title=${node.why}>${node.state === 'booting' && html`<${Progress} node=${node} />`}${node.why}</td>
 		<td class="meter"><${Cpu} id=${id} /></td>
 		<td class="meter"><${Memory} id=${id} /></td>
 		<td class="net"><${Net} id=${id} /></td>
 		<td class="address"><code>${node.address}</code></td>
 		<td class="board">${node.board}</td>`
-		: html`<td colspan="8" class="muted">This node is gone.</td>`}
+		: html`<td class="muted">This node is gone.</td>`}
 	</tr>`;
 }
 
@@ -200,9 +191,9 @@ function Table({ ids }) {
 			<th scope="col" class="net">Network</th><${Heading} name="address" words="Address" className="address" />
 			<${Heading} name="board" words="Board" className="board" /></tr></thead>
 		<tbody ref=${view.ref}>
-			${view.before > 0 && html`<tr aria-hidden="true" class="spacer"><td colspan="8" style=${{ height: `${view.before}px` }} /></tr>`}
+			${view.before > 0 && html`<tr aria-hidden="true" class="spacer"><td style=${{ height: `${view.before}px` }} /></tr>`}
 			${ids.slice(view.begin, view.end).map((id, i) => html`<${Row} key=${id} id=${id} place=${view.begin + i} />`)}
-			${view.after > 0 && html`<tr aria-hidden="true" class="spacer"><td colspan="8" style=${{ height: `${view.after}px` }} /></tr>`}
+			${view.after > 0 && html`<tr aria-hidden="true" class="spacer"><td style=${{ height: `${view.after}px` }} /></tr>`}
 		</tbody></table></div>`;
 }
 
@@ -233,11 +224,11 @@ function List() {
 	const { ids, waiting: late } = heldList(settled.value, [sort.value, only.value, filter.value].join('\n'));
 	const isFiltered = Boolean(only.value || filter.value);
 	return html`<section aria-labelledby="fleet-title" class="fleet-list" ...${listRegion.on}>
-		<div class="section-head"><h2 id="fleet-title">Fleet</h2><${Chips} />
+		<div class="section-head"><h2 id="fleet-title">Fleet</h2>
 			<button type="button" class=${`news ${late ? '' : 'invisible'}`} tabindex=${late ? 0 : -1} aria-hidden=${late ? null : 'true'}
 				onClick=${listRegion.show} title="The list holds still while you are in it">${late} moved: show</button>
 			<input type="search" id="filter" placeholder="Filter" aria-label="Filter by name, address, MAC, serial or label" value=${filter.value}
-				onInput=${(event) => (filter.value = event.target.value)} /><${Forms} /></div>
+				onInput=${(event) => (filter.value = event.target.value)} /><${Forms} /></div><${Chips} />
 		${ids.length === 0 ? (isFiltered
 			? html`<${Empty} title="No node fits"><p>${allNodes.value.length} are known.</p><${Button} onClick=${() => {
 				only.value = '';

@@ -8,7 +8,7 @@ import { clock, count, duration, percent } from '../format.js';
 import { act, nodeActions, run, wordsOfAction } from '../state/actions.js';
 import { api } from '../state/api.js';
 import { events, figuresOf, inView, line, loaded, nodeOf, now, watched, watchNode } from '../state/model.js';
-import { meanCpu, nameOf } from '../state/reduce.js';
+import { nameOf, usedCpu } from '../state/reduce.js';
 import { EventLine } from './events.js';
 import { Ago, Button, Cli, Empty, Failure, Icon, Loading, Modal, Percent, State } from './parts.js';
 import { Waterfall } from './waterfall.js';
@@ -30,9 +30,8 @@ function Head({ node }) {
 			${Object.entries(node.labels ?? {}).map(([key, value]) => html`<span key=${key} class="tag">${key}=${value}</span>`)}</div>
 		<p class="why" data-why="">${node.why}</p>
 		${node.next && html`<p class="next"><b>Next:</b> ${node.next}</p>`}
-		${node.clash && html`<p class="next"><b>Clashes with:</b> <a href=${`/nodes/${node.clash}`}>${node.clash}</a></p>`}
-		${node.state === 'booting' && node.boot?.step && html`<div class="boot-now"><${Percent} value=${node.boot.percent} label=${node.boot.step} />
-			<span>${node.boot.step}${node.boot.percent <= 100 ? `, ${node.boot.percent} %` : ''}</span></div>`}</div>`;
+		${typeof node.clash === 'string' && node.clash && html`<p class="next"><b>Clashes with:</b> <a href=${`/nodes/${node.clash}`}>${node.clash}</a></p>`}
+		${node.state === 'booting' && html`<div class="boot-now"><${Percent} value=${node.boot?.percent ?? NaN} label="Boot" /></div>`}</div>`;
 }
 
 function Actions({ node }) {
@@ -128,7 +127,7 @@ function Live({ node }) {
 	useEffect(() => {
 		import('./charts.js').then((module) => (charts.value = module), () => {});
 	}, []);
-	const tell = frame && html`<span class="figures"><span>CPU <b>${percent(1 - meanCpu(frame).idle)}</b></span>
+	const tell = frame && html`<span class="figures"><span>CPU <b>${percent(usedCpu(frame))}</b></span>
 		<span>Interrupts <b>${count(frame.irq)}/s</b></span><span>Dropped <b>${count(frame.net?.rx_drop)}</b></span>
 		<span>Service restarts <b>${frame.restarts ?? node.service_restarts ?? 0}</b></span></span>`;
 	return html`<${Panel} title="Live" id="live" wide extra=${tell}>
@@ -145,7 +144,7 @@ function Guests({ node }) {
 			<th scope="col">CPU</th><th scope="col">Restarts</th><th scope="col"><span class="hidden">Console</span></th></tr></thead><tbody>
 			${guests.map((guest) => html`<tr key=${guest.slot}><td>${guest.slot}</td><th scope="row">${guest.name}</th>
 				<td>${guest.state}${guest.reason && `: ${guest.reason}`}${guest.state !== 'running' && guest.percent > 0 && guest.percent < 100 ? `, ${guest.percent} %` : ''}</td>
-				<td>${percent(frame?.guests?.[guest.slot]?.cpu)}</td><td>${guest.restarts ?? 0}</td>
+				<td>${percent(frame?.guests?.find((one) => one.slot === guest.slot)?.cpu)}</td><td>${guest.restarts ?? 0}</td>
 				<td><a class="button" href=${`/nodes/${node.id}/console/${guest.slot}`} aria-label=${`Console of ${guest.name || guest.slot}`}>Console</a></td></tr>`)}
 		</tbody></table></div>`}<${Cli} line=${cli.console(node.id)} small /></${Panel}>`;
 }
@@ -155,9 +154,10 @@ function Boots({ node }) {
 	const shown = boots[Math.min(boot.value, boots.length - 1)];
 	const stages = watched.value.whole?.facts?.stages;
 	const pick = boots.length > 1 && html`<label class="pick">Boot <select value=${String(boot.value)} onChange=${(event) =>
-		(boot.value = Number(event.target.value))}>${boots.map((one, i) => html`<option key=${one.id} value=${String(i)}>${clock(one.started, now.peek())}
+		(boot.value = Number(event.target.value))}>${boots.map((one, i) => html`<option key=${one.started} value=${String(i)}>${clock(one.started, now.peek())}
 			${one.problem || one.outcome ? ` (${one.problem || one.outcome})` : ''}</option>`)}</select></label>`;
 	return html`<${Panel} title="Boot" id="boot" wide extra=${pick}>
+		${shown?.text && html`<p class="problem">${shown.text}</p>`}
 		${shown ? html`<${Waterfall} boot=${shown} />` : html`<p class="muted">No boot of it was seen. Switch it on, or reboot it.</p>`}
 		${boot.value === 0 && stages?.length > 0 && html`<h3>Inside the core, since its first instruction</h3><${Stages} stages=${stages} />`}
 		<${Cli} line=${cli.boots(node.id)} small /></${Panel}>`;

@@ -30,13 +30,40 @@ const newToken = signal(null); // shown once
 
 const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children ?? '–'}</dd></div>`;
 
+const ownCpu = signal(NaN); // since the answer before
+
+// Its own figures come by asking: nobody else needs them.
+async function ask() {
+	try {
+		const before = system.peek();
+		const state = await api('GET', '/system');
+		const used = (one) => one.process.cpu_user_s + one.process.cpu_system_s;
+		const seconds = (Date.parse(state.time) - Date.parse(before?.time)) / 1000;
+		if (seconds > 0.5) {
+			ownCpu.value = (used(state) - used(before)) / seconds;
+		}
+		system.value = state;
+	} catch {
+		// The line at the top says what is wrong.
+	}
+}
+
 function System() {
+	useEffect(() => {
+		ask();
+		const timer = setInterval(ask, 3000);
+		return () => clearInterval(timer);
+	}, []);
 	const state = system.value ?? {};
+	const { process = {}, database = {} } = state;
 	return html`<section class="panel" aria-labelledby="system-title"><h2 id="system-title">This controller</h2><dl class="facts wide">
 		<${Fact} name="Version">${state.version}</${Fact}>
-		<${Fact} name="CPU">${percent(state.cpu)}</${Fact}>
-		<${Fact} name="Memory">${bytes(state.rss_bytes)}</${Fact}>
-		<${Fact} name="Database">${bytes(state.db_bytes)}</${Fact}>
+		<${Fact} name="Started">${state.started && clock(state.started, now.peek())}</${Fact}>
+		<${Fact} name="CPU">${percent(ownCpu.value)}</${Fact}>
+		<${Fact} name="Memory">${bytes(process.rss_bytes)}</${Fact}>
+		<${Fact} name="Database">${bytes(database.bytes)}</${Fact}>
+		<${Fact} name="Open dashboards">${state.http?.streams}</${Fact}>
+		<${Fact} name="Power control">${state.power === undefined ? undefined : state.power ? 'by a driver' : 'no driver is configured'}</${Fact}>
 		<${Fact} name="DHCP">${typeof state.dhcp === 'object' ? state.dhcp?.state : state.dhcp}</${Fact}></dl>
 		${(state.networks ?? []).length > 0 && html`<div class="table-frame"><table><thead><tr><th scope="col">Network</th><th scope="col">Mode</th>
 			<th scope="col">Range</th><th scope="col">Unknown nodes</th></tr></thead><tbody>${state.networks.map((network) => html`<tr key=${network.interface}>
@@ -59,8 +86,8 @@ export function Settings() {
 			${themes.map((name) => html`<button key=${name} type="button" class="chip" aria-pressed=${theme.value === name ? 'true' : 'false'}
 				onClick=${() => setTheme(name)}>${name}</button>`)}</div><p class="muted">Kept in this browser.</p></section>
 		<section class="panel" aria-labelledby="beat-title"><h2 id="beat-title">Heartbeat</h2>
-			${shown(settings, 'settings', (data) => html`<form onSubmit=${save} class="inline"><label>Every <input name="interval" type="number" min="100"
-				max="60000" step="100" required value=${data.interval_ms} /> ms</label><${Button} type="submit" name="settings">Save</${Button}></form>
+			${shown(settings, 'settings', (data) => html`<form onSubmit=${save} class="inline"><label>Every <input name="interval" type="number" min="250"
+				max="60000" step="50" required value=${data.interval_ms} /> ms</label><${Button} type="submit" name="settings">Save</${Button}></form>
 				<p class="muted">A node is suspect after 2.5 intervals without a beat, down after 8.</p>`)}
 			<${Cli} line=${cli.interval()} small /></section>
 		<${System} />
@@ -123,7 +150,7 @@ export function Rules() {
 		event.preventDefault();
 		const form = event.target;
 		const of = (name) => form.elements[name].value.trim();
-		const matches = Object.fromEntries(['arch', 'network', 'serial'].map((name) => [name, of(name)]).filter(([, value]) => value));
+		const matches = Object.fromEntries(['network', 'serial', 'mac'].map((name) => [name, of(name)]).filter(([, value]) => value));
 		const rule = { matches, count: Number(of('count')), ends: new Date(of('ends')).toISOString() };
 		if (await run('rule', cli.addRule({ ...matches, ...rule }), 'The rule holds', () => api('POST', '/rules', rule))) {
 			form.reset();
@@ -137,8 +164,8 @@ export function Rules() {
 	const words = (matches) => Object.entries(matches ?? {}).map(([key, value]) => `${key} ${value}`).join(', ') || 'every node';
 	return html`<h1>Rules</h1><p class="muted">A rule approves nodes that fit it by itself: so many, until an end. A clash always waits for a person.</p>
 		<section class="panel" aria-labelledby="new-rule"><h2 id="new-rule">New rule</h2><form onSubmit=${add} class="inline">
-			<label>Architecture <select name="arch"><option value="">any</option><option value="arm64">arm64</option><option value="pi">Pi</option></select></label>
-			<label>Network <input name="network" maxlength="15" placeholder="any" /></label><label>Serial begins with <input name="serial" maxlength="64" placeholder="any" /></label>
+			<label>Network <input name="network" maxlength="15" placeholder="any" /></label><label>Serial begins with <input name="serial" maxlength="63" placeholder="any" /></label>
+			<label>MAC begins with <input name="mac" maxlength="17" placeholder="any" /></label>
 			<label>Nodes <input name="count" type="number" min="1" max="10000" required defaultValue="10" /></label>
 			<label>Until <input name="ends" type="datetime-local" required defaultValue=${later(1)} min=${later(0)} /></label>
 			<${Button} type="submit" tone="primary" name="rule">Make</${Button}></form><${Cli} line=${cli.addRule({})} small /></section>

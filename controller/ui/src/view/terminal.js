@@ -70,7 +70,7 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 			for (let isMore = true; isMore && !isOver;) {
 				const piece = await api('GET', `/nodes/${id}/consoles/${slot}?from=${Math.max(0, have)}`);
 				const data = base64.decode(piece.text ?? '');
-				if (have >= 0 && piece.end < have) {
+				if (have >= 0 && piece.newest < have) {
 					have = -1; // the ring began anew
 					terminal.reset();
 					continue;
@@ -79,7 +79,7 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 					state.value = { ...state.peek(), lost: state.peek().lost + piece.start - Math.max(0, have) };
 				}
 				have = Math.max(have, piece.start);
-				isMore = data.length > 0 && piece.start + data.length < piece.end;
+				isMore = data.length > 0 && piece.end < piece.newest;
 				take({ offset: piece.start, data });
 			}
 			state.value = { ...state.peek(), what: 'ready', error: null };
