@@ -41,6 +41,9 @@ export function duration(ms) {
 	if (!Number.isFinite(ms)) {
 		return '–';
 	}
+	if (ms > 0 && ms < 1) {
+		return `${Math.round(ms * 1000)} µs`;
+	}
 	if (ms < 1000) {
 		return `${Math.max(0, Math.round(ms))} ms`;
 	}

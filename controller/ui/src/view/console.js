@@ -51,7 +51,7 @@ export function Console({ id, slot }) {
 		<${Button} onClick=${() => terminal.current?.save(`${name}-${slot}.log`)}>Save</${Button}>
 		<${Button} tone=${typing.value ? '' : 'primary'} onClick=${type} aria-pressed=${typing.value ? 'true' : 'false'}>${typing.value ? 'Stop typing' : 'Type'}</${Button}></div>
 		${error && html`<${Failure} error=${error} again=${() => terminal.current?.again()} />`}
-		<div class=${`terminal ${typing.value ? 'types' : ''}`} ref=${box} role="region" aria-label=${`Console of ${name}`} />
+		<div class=${`console-box ${typing.value ? 'types' : ''}`} ref=${box} role="region" aria-label=${`Console of ${name}`} />
 		<p class="console-foot"><span role="status">${what === 'loading' ? 'Loading …' : line.value.state !== 'live' ? 'The stream is lost: output stands still.'
 			: typing.value ? html`Keys go to the guest. <kbd>Ctrl</kbd>+<kbd>]</kbd> ends that.` : html`Read only: press <b>Type</b> to send keys.`}
 			${lost > 0 && ` ${bytes(lost)} of older output are no longer kept.`}</span><${Cli} line=${cli.console(id, slot)} small /></p></div>`;

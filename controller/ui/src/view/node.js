@@ -140,10 +140,10 @@ function Guests({ node }) {
 	const guests = node.guests ?? [];
 	return html`<${Panel} title="Guests" id="guests">
 		${guests.length === 0 ? html`<p class="muted">None runs here yet.</p>`
-		: html`<div class="table-frame"><table><thead><tr><th scope="col">Slot</th><th scope="col">Name</th><th scope="col">State</th>
+		: html`<div class="table-frame"><table class="guests"><thead><tr><th scope="col">Slot</th><th scope="col">Name</th><th scope="col">State</th>
 			<th scope="col">CPU</th><th scope="col">Restarts</th><th scope="col"><span class="hidden">Console</span></th></tr></thead><tbody>
 			${guests.map((guest) => html`<tr key=${guest.slot}><td>${guest.slot}</td><th scope="row">${guest.name}</th>
-				<td>${guest.state}${guest.reason && `: ${guest.reason}`}${guest.state !== 'running' && guest.percent > 0 && guest.percent < 100 ? `, ${guest.percent} %` : ''}</td>
+				<td class="reason">${guest.state}${guest.reason && `: ${guest.reason}`}${guest.state !== 'running' && guest.percent > 0 && guest.percent < 100 ? `, ${guest.percent} %` : ''}</td>
 				<td>${percent(frame?.guests?.find((one) => one.slot === guest.slot)?.cpu)}</td><td>${guest.restarts ?? 0}</td>
 				<td><a class="button" href=${`/nodes/${node.id}/console/${guest.slot}`} aria-label=${`Console of ${guest.name || guest.slot}`}>Console</a></td></tr>`)}
 		</tbody></table></div>`}<${Cli} line=${cli.console(node.id)} small /></${Panel}>`;
@@ -157,7 +157,7 @@ function Boots({ node }) {
 		(boot.value = Number(event.target.value))}>${boots.map((one, i) => html`<option key=${one.started} value=${String(i)}>${clock(one.started, now.peek())}
 			${one.problem || one.outcome ? ` (${one.problem || one.outcome})` : ''}</option>`)}</select></label>`;
 	return html`<${Panel} title="Boot" id="boot" wide extra=${pick}>
-		${shown?.text && html`<p class="problem">${shown.text}</p>`}
+		${boot.value > 0 && shown?.text && html`<p class="problem">${shown.text}</p>`}
 		${shown ? html`<${Waterfall} boot=${shown} />` : html`<p class="muted">No boot of it was seen. Switch it on, or reboot it.</p>`}
 		${boot.value === 0 && stages?.length > 0 && html`<h3>Inside the core, since its first instruction</h3><${Stages} stages=${stages} />`}
 		<${Cli} line=${cli.boots(node.id)} small /></${Panel}>`;
@@ -199,9 +199,9 @@ export function Node({ id }) {
 	}
 	return html`<${Head} node=${node} />
 		${page?.error && loaded.value === 'yes' && line.value.state === 'live' && html`<${Failure} error=${page.error} again=${() => watchNode(id)} />`}
-		${page && html`<div class="node-page"><div class="main-column"><${Live} node=${node} /><${Boots} node=${node} />
+		${page && html`<div class="node-page"><${Actions} node=${node} /><div class="main-column"><${Live} node=${node} /><${Boots} node=${node} />
 			${page.whole?.facts?.crash && html`<${Crash} crash=${page.whole.facts.crash} />`}</div>
-		<div class="side-column"><${Actions} node=${node} /><${Guests} node=${node} /><${Hardware} node=${node} facts=${page.whole?.facts} />
+		<div class="side-column"><${Guests} node=${node} /><${Hardware} node=${node} facts=${page.whole?.facts} />
 			<${NodeEvents} id=${id} /></div></div>`}
 		${editing.value === 'rename' && html`<${Rename} node=${node} />`}${editing.value === 'label' && html`<${Labels} node=${node} />`}`;
 }

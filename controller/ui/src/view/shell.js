@@ -88,7 +88,7 @@ function step(by) {
 let isGoing = 0;
 function onKey(event) {
 	if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]') ||
-		event.target.closest?.('input, select, textarea, .terminal')) {
+		event.target.closest?.('input, select, textarea, .console-box')) {
 		return;
 	}
 	const to = { f: '/', e: '/events', r: '/rules', t: '/tokens', s: '/settings' }[event.key];
