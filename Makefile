@@ -13,8 +13,8 @@
 #   $(third_src) $(third_guest) $(third_uboot) $(third_rpi)   stamps to depend on for what is below build/third
 #
 # A domain is a compiler, its flags and an object folder, so that one source may be built for several machines:
-# `x/y.c` becomes $(O)/DOMAIN/x/y.c.o. Includes are written from the roots -I hypervisor -I netboot -I provisioner;
-# host and guest also see -I tests. More flags for one domain: `flags.DOMAIN += ...`.
+# `x/y.c` becomes $(O)/DOMAIN/x/y.c.o. Includes are written from the roots -I hypervisor -I netboot -I provisioner
+# -I controller; host and guest also see -I tests. More flags for one domain: `flags.DOMAIN += ...`.
 
 MAKEFLAGS += -rR --no-print-directory
 .DELETE_ON_ERROR:
@@ -111,6 +111,9 @@ third_rpi := $(THIRD)/stamp/rpi
 third.hv := $(third_src)
 third.svc := $(third_src)
 
+# Our own C sources of a domain, each as a check.
+syntax = $(sort $(patsubst $(O)/$(1)/%.o,$(O)/syntax/$(1)/%.ok,$(filter-out $(O)/$(1)/third/%,$(filter %.c.o,$(obj.$(1)) $(used.$(1))))))
+
 # The calls of module.mk.
 objs = $(patsubst %,$(O)/$(1)/%.o,$(2))
 srcs = $(eval obj.$(1) += $(call objs,$(1),$(2)))
@@ -163,15 +166,23 @@ $(O)/$(1)/third/%.c.o: $(O)/$(1)/flags $(third_src)
 $(O)/$(1)/%.c.o: %.c $(O)/$(1)/flags $(third.$(1))
 	@mkdir -p $$(@D); $$(call say,CC $(1),$$<)
 	$$(Q)$$(cc.$(1)) $$(flags.$(1)) $$(warn) -MMD -MP -c $$< -o $$@
+# What the compiler says of a source, without the object.
+$(O)/syntax/$(1)/%.ok: % $(O)/$(1)/flags $(third.$(1))
+	@mkdir -p $$(@D); $$(call say,CHECK $(1),$$<)
+	$$(Q)$$(cc.$(1)) $$(flags.$(1)) $$(warn) -fsyntax-only -MMD -MP -MT $$@ -MF $$@.d $$<
+	$$(Q)touch $$@
 $(O)/$(1)/%.S.o: %.S $(O)/$(1)/flags
 	@mkdir -p $$(@D); $$(call say,AS $(1),$$<)
 	$$(Q)$$(cc.$(1)) $$(flags.$(1)) $$(warn) -MMD -MP -c $$< -o $$@
 -include $(patsubst %.o,%.d,$(sort $(obj.$(1)) $(used.$(1))))
+-include $(addsuffix .d,$(call syntax,$(1)))
 endef
 $(foreach d,$(domains),$(eval $(call domain_rules,$(d))))
 # SHA-256 reads its words by memcpy(), which is one instruction where the compiler may know what memcpy() is. Not for our
 # own lib/string.c, which a compiler that knows it makes call itself.
 $(O)/svc/third/%: flags.svc += -fbuiltin
+# What checks is not what is checked: half the time to compile.
+$(O)/host/tests/unit/%: flags.host += -O0
 FORCE:
 
 # The service image, and the core that carries it.
@@ -233,6 +244,13 @@ everything: all simulation $(third_uboot) $(third_rpi) $(tools) $(host_tests) $(
 simulation: ## the image that tests may end at will, in $(O)/simulation
 	@$(MAKE) SIMULATION=1 O=$(O)/simulation $(O)/simulation/aether.img $(patsubst %,$(O)/simulation/service/%/aether.img,$(test_services))
 
+# What the second compiler has to say: whole images for the node, the objects of nothing that would run here. The
+# simulation's C differs by a few lines; its assembly is assembled.
+.PHONY: compiles compiles-simulation
+compiles: $(O)/aether.img $(guest_images) $(foreach d,host hostsim tool,$(call syntax,$(d)))
+	@$(MAKE) SIMULATION=1 O=$(O)/simulation compiles-simulation
+compiles-simulation: $(foreach d,hv svc,$(call syntax,$(d)) $(filter-out %/service_blob.S.o,$(filter %.S.o,$(obj.$(d)) $(used.$(d)))))
+
 # What a user types.
 .PHONY: sim sim-stop run test check soak bench deps deps-update doctor lint format size clean distclean fresh help
 sim: deps ## the controller's network and NODES=3 QEMU nodes, as root (CPUS= MEM= GIC= UNTIL= TIMEOUT=)
@@ -246,8 +264,8 @@ run: ## one node, guest console here (KERNEL= INITRD= CMDLINE= SMP= MEM= GIC=2|3
 test: deps ## installs what is missing, builds, runs every test
 	@$(user_make) everything
 	@tests/run
-check: lint everything ## the fast part: lint, both compilers, unit and model tests; no root, no emulator
-	@$(MAKE) LLVM=1 O=$(O)/llvm everything
+check: lint all $(tools) $(host_tests) $(guest_images) ## the fast part: lint, both compilers, unit and model tests; no root, no emulator
+	@$(MAKE) LLVM=1 O=$(O)/llvm compiles
 	@HOST_TESTS='$(sort $(host_tests))' tests/run host
 soak: deps ## half an hour (SOAK=1800 seconds, SEED=1) of a service that is killed, on a bad network, as root
 	@$(user_make) everything
@@ -279,7 +297,7 @@ help: ## this list
 
 # Every header compiles alone.
 headers.hv := $(wildcard hypervisor/abi/*.h hypervisor/lib/*.h hypervisor/core/*.h)
-headers.host := $(shell find netboot provisioner hypervisor/tools -name '*.h' 2>/dev/null | sort)
+headers.host := $(shell find netboot provisioner controller hypervisor/tools -name '*.h' 2>/dev/null | sort)
 define header_rules
 $(O)/headers/$(1)/%.ok: % $(O)/$(1)/flags $(third.$(1))
 	@mkdir -p $$(@D)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each folder is a part of the daemon; all of its sources are linked.
-controller_libs := -lmicrohttpd -lsqlite3 -ljansson -lsodium -lconfig -lfdt -lpthread
+controller_libs := -lmicrohttpd -lsqlite3 -ljansson -lsodium -lconfig -lfdt -lpthread -lm
 controller_parts := base store blobs bus fleet link nodehttp http api observe conf
-aetherd_srcs := $(foreach part,$(controller_parts),$(wildcard controller/$(part)/*.c))
+store_migrations := $(O)/controller/store/migrations.c
+aetherd_srcs := $(foreach part,$(controller_parts),$(wildcard controller/$(part)/*.c)) $(store_migrations)

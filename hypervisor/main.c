@@ -348,7 +348,7 @@ static pa_t make_bootinfo(uint64_t entry_ticks, unsigned cpu_count)
 	info->crash_streak = crash_found.streak;
 	hal_build_id(info->core_build_id);
 	memcpy(info->board, machine.board, sizeof(info->board));
-	info->board[sizeof(info->board) - 1] = '\0';
+	memcpy(info->serial, machine.serial, sizeof(info->serial));
 	if (hal_entropy(info->entropy, sizeof(info->entropy))) {
 		info->entropy_bytes = sizeof(info->entropy);
 	} else {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Identifiers that the controller makes: a letter, '-', and 10 characters of Crockford's base 32 from the system's random
- * numbers (50 bits; the primary key refuses a second one). n- node, b- boot, o- operation, r- rule, t- token, c- client. */
+/*
+ * Identifiers that the controller makes: a letter, '-', and 10 characters of Crockford's base 32 in lower case, from
+ * the system's random numbers (50 bits; the primary key refuses a second one). n- node, b- boot, o- operation, r- rule,
+ * t- token, c- client.
+ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Lines to standard error: "<time> <level> <part>[ request=<id>]: <text>". One write a line, at most 1 KiB; control characters of the
- * text become '?', so that nothing a node says can forge a line.
+ * Lines to standard error: "<time> <level> <part>[ request=<id>]: <text>". One write a line, at most 1 KiB; control
+ * characters of the text, and what is not UTF-8, become '?', so that nothing a node says can forge a line.
  */
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 

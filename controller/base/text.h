@@ -21,3 +21,8 @@ void text_puts(struct text *text, const char *string);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_reset(struct text *text); /* empty again, its memory is kept */
 void text_free(struct text *text);
+
+/* The length of the UTF-8 character at `bytes`, of which there are `count`: 1 to 4; 0: what stands there is none. */
+unsigned text_utf8(const char *bytes, size_t count);
+/* That character is a control character: C0, DEL or C1. */
+bool text_is_control(const char *bytes, unsigned length);

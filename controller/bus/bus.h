@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What has changed, to whoever listens: a ring of the newest events, each with the next number of one index that only rises, also
- * over restarts of the controller. Listeners keep a place; one that fell out of the ring must read everything again.
- * Publishing never waits for a listener.
+ * What has changed, to whoever listens: a ring of the newest events, each with the next number of one index that
+ * only rises, also over restarts of the controller. Listeners keep a place; one that fell out of the ring must read
+ * everything again. Publishing never waits for a listener.
  *
- * Topics: "nodes" (a node's whole JSON, event `node`; `node.gone`), "events" (a row of the event table), "boots" (a step of a boot),
- * "system" (the controller itself). Telemetry and console output are not in the ring: they have no number and may be missed.
+ * Topics: "nodes" (a node's whole JSON, event `node`; `node.gone`), "events" (a row of the event table), "boots" (a
+ * step of a boot), "system" (the controller itself). Telemetry and console output are not in the ring: they have no
+ * number and may be missed.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,8 +38,10 @@ void bus_free(struct bus *bus);
 uint64_t bus_take_index(struct bus *bus);
 uint64_t bus_newest(struct bus *bus);
 /* `json` is copied. index 0: the next one. Returns the index. */
-uint64_t bus_publish(struct bus *bus, unsigned topic, const char *type, uint64_t index, const char *json, size_t length);
-/* The oldest event after `after` of those topics. 1: *event is it; 0: nothing new; -1: `after` is older than the ring (resync). */
+uint64_t bus_publish(struct bus *bus, unsigned topic, const char *type, uint64_t index,
+		     const char *json, size_t length);
+/* The oldest event after `after` of those topics. 1: *event is it; 0: nothing new; -1: `after` is older than the
+ * ring (resync). */
 int bus_next(struct bus *bus, uint64_t after, unsigned topics, struct bus_event *event);
 void bus_release(struct bus_event *event);
 /* Called after each publish, in the publisher's thread: must not wait. At most 8. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The nodes, in memory: what is durable about each (a copy of the database's row), and what is live (boot, beats, contact).
+ * The nodes, in memory: what is durable about each (a copy of the database's row), and what is live (boot, beats,
+ * contact).
  *
- * One lock. Whoever takes it holds it for microseconds: never over a statement, a socket or a file. Durable fields change in the
- * store's `done`s alone (the writer's thread), live ones in whoever learns of it. Each node carries its JSON, made anew
- * when something that it shows has changed, so that a list is a copy of bytes; it is then published on the bus.
+ * One lock. Whoever takes it holds it for microseconds: never over a statement, a socket or a file. Durable fields
+ * change in the store's `done`s alone (the writer's thread), live ones in whoever learns of it. Each node carries
+ * its JSON, made anew when something that it shows has changed, so that a list is a copy of bytes; it is then
+ * published on the bus.
  */
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -34,11 +36,21 @@ struct fleet_options {
 	struct bus *bus;
 	uint32_t interval_ms; /* of beats */
 	uint16_t udp_port;
+	/* How many guests a manifest has; 0: it is not there. NULL: 1. Called under the lock: must not wait. */
+	unsigned (*guests_of)(void *argument, const uint8_t manifest[ACK_SHA256_BYTES]);
+	void *argument;
 };
 
 /* Reads all nodes from the store. */
 struct fleet *fleet_new(const struct fleet_options *options, struct fail *fail);
 void fleet_free(struct fleet *fleet);
+/* The first number for the bus: behind all that an earlier run of the controller gave (the clock may have gone
+ * back). */
+bool fleet_first_index(struct store *store, uint64_t *index, struct fail *fail);
+/* What nodes without a manifest of their own run: setting "release.manifest", read at the start; NULL: nothing.
+ * Durable. */
+bool fleet_set_release(struct fleet *fleet, const uint8_t manifest[ACK_SHA256_BYTES],
+		       struct fail *fail);
 
 /* --- what is learnt --- (any thread) */
 struct fleet_sighting { /* by the observer: a DHCP client's packet */
@@ -53,8 +65,10 @@ struct fleet_sighting { /* by the observer: a DHCP client's packet */
 };
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting);
 
-/* Takes a decoded hello, waits until it is durable, and fills in the answer. False: refuse it, *fail says why. */
-bool fleet_hello(struct fleet *fleet, const struct hello *hello, const struct sockaddr_in *from, struct hello_answer *answer, struct fail *fail);
+/* Takes a decoded hello, waits until it is durable (a repeated one is at once), and fills in the answer. False:
+ * refuse it, *fail says why. */
+bool fleet_hello(struct fleet *fleet, const struct hello *hello, const struct sockaddr_in *from,
+		 struct hello_answer *answer, struct fail *fail);
 
 /* A step of a boot, from wherever it was seen: "discover", "offer", "file", "hello", "manifest", "blob", "guest". */
 struct fleet_step {
@@ -65,7 +79,12 @@ struct fleet_step {
 	const char *problem; /* NULL, or the name of what went wrong: a literal of fleet/boot.h */
 };
 void fleet_step_by_mac(struct fleet *fleet, const uint8_t mac[6], const struct fleet_step *step);
-void fleet_step_by_address(struct fleet *fleet, struct in_addr address, const struct fleet_step *step);
+void fleet_step_by_address(struct fleet *fleet, struct in_addr address,
+			   const struct fleet_step *step);
+/* Blobs and manifests go to trusted nodes alone. */
+bool fleet_may_fetch(struct fleet *fleet, struct in_addr address);
+/* Its power is known to be off (a driver says so). */
+void fleet_power(struct fleet *fleet, const char *id, bool is_on);
 
 /* Called every 100 ms: contact, stage time-outs. Returns how many changed. */
 unsigned fleet_tick(struct fleet *fleet);
@@ -76,13 +95,47 @@ struct fleet_who {
 	const char *request;
 };
 /* `rev` 0: whatever it is; else FAIL_STALE when it is another. */
-bool fleet_admit(struct fleet *fleet, const char *id, enum admission_act act, uint64_t rev, const struct fleet_who *who, struct fail *fail);
-bool fleet_rename(struct fleet *fleet, const char *id, const char *name, uint64_t rev, const struct fleet_who *who, struct fail *fail);
-bool fleet_label(struct fleet *fleet, const char *id, const char *labels_json, uint64_t rev, const struct fleet_who *who, struct fail *fail);
-bool fleet_cordon(struct fleet *fleet, const char *id, bool on, uint64_t rev, const struct fleet_who *who, struct fail *fail);
-bool fleet_reboot(struct fleet *fleet, const char *id, const struct fleet_who *who, struct fail *fail);
-bool fleet_restart_guests(struct fleet *fleet, const char *id, const struct fleet_who *who, struct fail *fail);
-bool fleet_locate(struct fleet *fleet, const char *id, bool on, const struct fleet_who *who, struct fail *fail);
+bool fleet_admit(struct fleet *fleet, const char *id, enum admission_act act, uint64_t rev,
+		 const struct fleet_who *who, struct fail *fail);
+bool fleet_rename(struct fleet *fleet, const char *id, const char *name, uint64_t rev,
+		  const struct fleet_who *who, struct fail *fail);
+bool fleet_label(struct fleet *fleet, const char *id, const char *labels_json, uint64_t rev,
+		 const struct fleet_who *who, struct fail *fail);
+bool fleet_cordon(struct fleet *fleet, const char *id, bool on, uint64_t rev,
+		  const struct fleet_who *who, struct fail *fail);
+bool fleet_reboot(struct fleet *fleet, const char *id, const struct fleet_who *who,
+		  struct fail *fail);
+bool fleet_restart_guests(struct fleet *fleet, const char *id, const struct fleet_who *who,
+			  struct fail *fail);
+bool fleet_locate(struct fleet *fleet, const char *id, bool on, const struct fleet_who *who,
+		  struct fail *fail);
+/* Of beats, for all nodes. */
+bool fleet_set_interval(struct fleet *fleet, uint32_t interval_ms, const struct fleet_who *who,
+			struct fail *fail);
+uint32_t fleet_interval(struct fleet *fleet);
+/* A row of the event table and the bus's topic events: what the controller tells of itself or of a node ("" of
+ * none). Does not wait. */
+void fleet_tell(struct fleet *fleet, const char *kind, const char *node,
+		const struct fleet_who *who, const char *sentence);
+
+/* --- rules: nodes that are approved by themselves --- */
+/* Labels are a JSON object of strings: checked, and written in order without spaces. */
+bool fleet_check_labels(const char *json, char labels[NODE_LABELS_BYTES], struct fail *fail);
+struct fleet_rule {
+	char id[ID_BYTES];
+	char arch[16], network[16], serial[HELLO_SERIAL_BYTES],
+		mac[13]; /* "": any; serial and mac are beginnings */
+	char labels[NODE_LABELS_BYTES]; /* JSON object for the nodes that it approves; "" is {} */
+	uint32_t count; /* nodes that it may still approve */
+	int64_t ends_ms;
+};
+/* Fills in the id. Nodes that wait already are looked at, too. */
+bool fleet_add_rule(struct fleet *fleet, struct fleet_rule *rule, const struct fleet_who *who,
+		    struct fail *fail);
+bool fleet_drop_rule(struct fleet *fleet, const char *id, const struct fleet_who *who,
+		     struct fail *fail);
+/* {"items":[{id,matches{},labels{},count,ends,created,created_by}]} from the store. */
+bool fleet_rules(struct fleet *fleet, struct text *to, struct fail *fail);
 
 /* --- what is shown --- */
 struct fleet_filter {
@@ -92,11 +145,20 @@ struct fleet_filter {
 	const char *after; /* id: those behind it, in order of the id */
 	unsigned most;
 };
-/* Elements of a JSON array, without its brackets; *next is the last id when there are more, else "". Returns how many. */
-unsigned fleet_list(struct fleet *fleet, const struct fleet_filter *filter, struct text *to, char next[ID_BYTES]);
-/* A node's JSON; with `whole`, also facts, boot steps, guests, live figures. *rev for the ETag. False: there is none. */
+/* Elements of a JSON array, without its brackets; *next is the last id when there are more, else "". Returns how
+ * many. */
+unsigned fleet_list(struct fleet *fleet, const struct fleet_filter *filter, struct text *to,
+		    char next[ID_BYTES]);
+/* A node's JSON; with `whole`, also facts, boot steps, guests, live figures. *rev for the ETag. False: there is
+ * none. */
 bool fleet_show(struct fleet *fleet, const char *id, bool whole, struct text *to, uint64_t *rev);
 /* {"time":...,"nodes":{id:{...}}} of those nodes (count 0: a summary of all). Made from the newest readings. */
-void fleet_telemetry(struct fleet *fleet, const char ids[][ID_BYTES], unsigned count, struct text *to);
+void fleet_telemetry(struct fleet *fleet, const char ids[][ID_BYTES], unsigned count,
+		     struct text *to);
 /* Counts by shown state, JSON object. */
 void fleet_summary(struct fleet *fleet, struct text *to);
+/* {"items":[...]}: the newest `most` boots of a node with their steps, the live one first. */
+bool fleet_boots(struct fleet *fleet, const char *id, unsigned most, struct text *to,
+		 struct fail *fail);
+/* Five minutes of one node, in columns (fleet/ring.h). False: there is no such node. */
+bool fleet_history(struct fleet *fleet, const char *id, struct text *to);

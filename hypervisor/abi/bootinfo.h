@@ -58,7 +58,7 @@ struct aether_bootinfo {
 	uint64_t entry_ticks; /* physical counter at the core's first instruction */
 	uint64_t core_ticks; /* physical counter when the service was entered */
 	uint64_t core_bytes; /* memory that the core and its tables keep */
-	char board[64]; /* the machine's `compatible`, NUL terminated; from firmware, unchecked */
+	char board[64]; /* the machine's `compatible`; printable, NUL terminated, "" where firmware says none */
 	uint8_t entropy[32]; /* from the machine's entropy source; zero if entropy_bytes is 0 */
 	uint32_t entropy_bytes;
 	uint32_t instance; /* 1 at boot, rises with every restart of the service */
@@ -74,8 +74,9 @@ struct aether_bootinfo {
 	uint64_t restart_ticks; /* instance > 1: when the core saw that the last one had failed */
 	uint32_t restart_cause; /* enum aether_service_failure (abi/diag.h) of the last one */
 	uint32_t reserved;
+	char serial[64]; /* the machine's `serial-number`, as `board` */
 };
-static_assert(sizeof(struct aether_bootinfo) == 368, "fixed layout");
+static_assert(sizeof(struct aether_bootinfo) == 432, "fixed layout");
 
 /* Moments of the core's own start, in boot_ticks. */
 enum aether_boot_stage {

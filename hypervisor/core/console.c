@@ -161,7 +161,8 @@ static void receive(void)
 static bool has_uart(const struct vm *vm)
 {
 	const uint32_t state = atomic_load_explicit(&vm->state, memory_order_acquire);
-	return state == AETHER_VM_RUNNING || state == AETHER_VM_STOPPING || state == AETHER_VM_STOPPED;
+	return state == AETHER_VM_RUNNING || state == AETHER_VM_PAUSED || state == AETHER_VM_STOPPING ||
+	       state == AETHER_VM_STOPPED;
 }
 
 void console_interrupt(void)

@@ -166,15 +166,17 @@ static void write_record(const struct fault_frame *frame, const struct fault_fra
 	seal(record);
 }
 
-static void tell_console(const struct fault_frame *frame)
+static void tell_console(bool has_registers)
 {
+	/* Without what is a guest's, or secret. */
+	const struct aether_crash *record = hal_crash_memory();
 	char line[160];
 	console_panic("\r\n");
 	console_panic(state.line);
 	console_panic("\r\n");
-	for (unsigned i = 0; frame != NULL && i < 31; i += 3) {
-		(void)fmt_string(line, sizeof(line), "aether: x%u %lx %lx %lx\r\n", i, frame->x[i],
-				 i + 1 < 31 ? frame->x[i + 1] : 0, i + 2 < 31 ? frame->x[i + 2] : 0);
+	for (unsigned i = 0; has_registers && record->magic == AETHER_CRASH_MAGIC && i < 31; i += 3) {
+		(void)fmt_string(line, sizeof(line), "aether: x%u %lx %lx %lx\r\n", i, record->x[i],
+				 i + 1 < 31 ? record->x[i + 1] : 0, i + 2 < 31 ? record->x[i + 2] : 0);
 		console_panic(line);
 	}
 }
@@ -206,7 +208,7 @@ static _Noreturn void stop(const struct fault_frame *frame, const struct fault_f
 	}
 	if (state.step == STEP_CONSOLE) {
 		state.step = STEP_RESET;
-		tell_console(frame);
+		tell_console(frame != NULL);
 	}
 	if (state.step == STEP_RESET) {
 		state.step = STEP_NONE;

@@ -149,8 +149,8 @@ unsigned hal_nic_kind(void); /* enum aether_nic_kind */
 unsigned hal_nic_header_bytes(void);
 /* Reset, each descriptor aimed at its buffer, nothing posted; false: the card will not have it, and is reset. */
 bool hal_nic_start(const struct hal_nic_memory *memory);
-/* Reset: it touches memory no more. */
-void hal_nic_stop(void);
+/* Reset: it touches memory no more. False: it does not come to rest. */
+bool hal_nic_stop(void);
 /* Gives buffer `index` of the queue to the card, which sees it after hal_nic_publish() and looks when notified. */
 void hal_nic_post(unsigned queue, unsigned index, uint32_t bytes);
 void hal_nic_publish(void);

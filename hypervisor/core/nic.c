@@ -77,7 +77,7 @@ void nic_stop(void)
 {
 	if (nic.has_card) {
 		hal_nic_interrupt_enable(false);
-		hal_nic_stop();
+		(void)hal_nic_stop(); /* one that does not stop is not started again: hal_nic_start() */
 	}
 	nic.is_started = false;
 	nic.is_event_due = false;

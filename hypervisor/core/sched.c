@@ -32,7 +32,8 @@ void sched_add(struct vcpu *vcpu)
 			if (vcpu->is_service) {
 				sched_service_init();
 			}
-			cpu->slots[i] = vcpu;
+			/* Whoever sees it there sees whose it is. */
+			__atomic_store_n(&cpu->slots[i], vcpu, __ATOMIC_RELEASE);
 			if (i >= cpu->slot_count) {
 				cpu->slot_count = i + 1;
 			}
@@ -161,20 +162,33 @@ static void wake_expired(struct percpu *cpu)
 	}
 }
 
-/* Guests' real-time clocks: a VM's is looked after by the CPU of its vCPU 0. */
+/*
+ * Guests' real-time clocks: a VM's is looked after by the CPU of its vCPU 0. NULL: this slot's has none. A VM comes
+ * into any other state only when that CPU has taken its vCPU 0 down, and then its machine may be made anew.
+ */
+static struct vrtc *clock_of(const struct vcpu *vcpu)
+{
+	if (vcpu == NULL || vcpu->index != 0) {
+		return NULL;
+	}
+	const uint32_t state = atomic_load_explicit(&vcpu->vm->state, memory_order_acquire);
+	return state == AETHER_VM_RUNNING || state == AETHER_VM_PAUSED ? &vcpu->vm->rtc : NULL;
+}
+
 static void poll_clocks(struct percpu *cpu)
 {
 	for (unsigned i = 0; i < cpu->slot_count; i++) {
-		struct vcpu *vcpu = cpu->slots[i];
-		if (vcpu != NULL && vcpu->index == 0 && vrtc_alarm(&vcpu->vm->rtc) <= hal_ticks()) {
-			vrtc_poll(&vcpu->vm->rtc);
+		struct vrtc *rtc = clock_of(cpu->slots[i]);
+		if (rtc != NULL && vrtc_alarm(rtc) <= hal_ticks()) {
+			vrtc_poll(rtc);
 		}
 	}
 }
 
 static uint64_t clock_deadline(const struct vcpu *vcpu)
 {
-	return vcpu != NULL && vcpu->index == 0 ? vrtc_alarm(&vcpu->vm->rtc) : NEVER;
+	const struct vrtc *rtc = clock_of(vcpu);
+	return rtc != NULL ? vrtc_alarm(rtc) : NEVER;
 }
 
 static void program(const struct percpu *cpu)
@@ -219,8 +233,10 @@ static void serve_requests(struct percpu *cpu)
 	while (pending != 0) {
 		const unsigned slot = (unsigned)__builtin_ctzll(pending);
 		pending &= pending - 1;
-		if (cpu->slots[slot] != NULL) {
-			vcpu_serve_requests(cpu->slots[slot]);
+		/* Another CPU may clear it meanwhile. */
+		struct vcpu *vcpu = __atomic_load_n(&cpu->slots[slot], __ATOMIC_RELAXED);
+		if (vcpu != NULL) {
+			vcpu_serve_requests(vcpu);
 		}
 	}
 }

@@ -18,6 +18,10 @@
 #include "core/sched_service.h"
 
 #include "core/hal.h"
+#include "core/percpu.h"
+#include "core/vm.h"
+
+#include "hal_fast.h"
 
 #define MARGIN_SHIFT 4 /* of the budget: 15 us, for the switch back and the chunk of work in hand */
 #define REFILL_COUNT 20u /* more than there are quanta in a period */
@@ -99,6 +103,15 @@ static void owe(uint64_t since, uint64_t ticks)
 	last->ticks += ticks;
 }
 
+/* In ticks, what it has taken that has not come back: the budget, less a margin. */
+static void note_throttled(uint64_t now)
+{
+	const int64_t left = server.left - (server.is_taking ? (int64_t)(now - server.since) : 0);
+	server.throttled++;
+	trace_note(&hal_this_cpu()->trace, TRACE_SERVICE_THROTTLED, vms[VM_SERVICE].vcpus[0]->who,
+		   (uint64_t)((int64_t)server.budget - left), server.throttled);
+}
+
 bool sched_service_may_run(uint64_t now, bool is_guest_ready)
 {
 	if (!is_guest_ready) {
@@ -110,7 +123,7 @@ bool sched_service_may_run(uint64_t now, bool is_guest_ready)
 	const bool may = server.is_taking ? server.left - (int64_t)(now - server.since) > margin()
 					  : server.left >= 2 * margin();
 	if (!may && !server.is_throttled) {
-		server.throttled++;
+		note_throttled(now);
 	}
 	server.is_throttled = !may;
 	return may;

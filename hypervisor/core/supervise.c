@@ -18,8 +18,8 @@
 #include "abi/bootinfo.h"
 #include "core/chaos.h"
 #include "core/console.h"
+#include "core/crash.h"
 #include "core/hal.h"
-#include "core/hvc.h"
 #include "core/keep.h"
 #include "core/nic.h"
 #include "core/percpu.h"
@@ -106,6 +106,7 @@ void supervise_init(struct aether_bootinfo *info, const struct service_image *im
 	watch.image = image;
 	watch.boot_image = image;
 	memcpy(watch.seed, info->entropy, sizeof(watch.seed));
+	crash_hide(watch.seed, sizeof(watch.seed));
 	renew_entropy(info->instance);
 	info->is_simulation = IS_SIMULATION;
 	memcpy(info->service_sha256, image->sha256, sizeof(info->service_sha256));
@@ -212,7 +213,6 @@ static void end(enum aether_service_failure cause, uint64_t a, uint64_t b, uint6
 	sched_turn_off(vcpu);
 	trace_note(&hal_this_cpu()->trace, TRACE_SERVICE_DIED, vcpu->who, cause, pc);
 	nic_stop();
-	hvc_service_died();
 	const uint64_t delay_ms = cause == AETHER_SERVICE_UPDATE ? 0 : back_off_ms(now, cause);
 	chaos_died();
 	update_died();
@@ -298,12 +298,9 @@ bool supervise_step(struct vcpu *vcpu)
 
 /* --- hypercalls --- */
 
-/* The copy of an update lies over the last one: an instance that came from there is of the boot's image until the new
- * one stands. */
 static enum exit_action call_update(struct vcpu *vcpu)
 {
 	const struct service_image *image = NULL;
-	watch.image = watch.boot_image;
 	const enum exit_action action = update_call(vcpu, &image);
 	if (image != NULL) {
 		watch.image = image;

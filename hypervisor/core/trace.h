@@ -8,14 +8,15 @@
 
 #define TRACE_ENTRIES 256u
 
-/* X(symbol, words, name of a, name of b) */
+/* X(symbol, words, name of a, name of b). A record may be read by a later build: new ones at the end. */
 #define TRACE_EVENTS(X)                                                                            \
 	X(EXIT, "exit", "esr", "pc")                                                               \
 	X(IRQ, "interrupt", "intid", "pc")                                                         \
 	X(SWITCH, "switch", "from", "to")                                                          \
 	X(VM, "vm state", "vm", "state")                                                            \
 	X(SERVICE_DIED, "service died", "cause", "pc")                                             \
-	X(SERVICE_ENTERED, "service entered", "instance", "update")
+	X(SERVICE_ENTERED, "service entered", "instance", "update")                               \
+	X(SERVICE_THROTTLED, "service throttled", "taken", "times")
 
 enum trace_event {
 #define X(symbol, words, a, b) TRACE_##symbol,

@@ -2,6 +2,9 @@
 /*
  * Keeps one newer service image in core memory, out of the service's reach; compiled only for simulation.
  *
+ * Invariant: the image that was taken last is not written to. The next one is copied beside it, and takes its turn
+ * only when it is whole and right; so what runs can always be loaded again.
+ *
  * Hostile: address, length and every byte. The bytes are copied once and hashed on the way; the header is checked in
  * the copy. The copy is the whole and only source of the next instance.
  */
@@ -16,7 +19,8 @@
 #define PART_BYTES 1024u /* its hash takes some 20,000 instructions */
 
 static struct {
-	pa_t reserve;
+	pa_t reserves[2];
+	unsigned spare; /* the one that the image does not lie in */
 	struct service_image image;
 	bool is_copying;
 	uint64_t cursor, bytes;
@@ -29,7 +33,9 @@ static struct {
 enum hv_err update_init(void)
 {
 	update.is_copying = false;
-	return pages_take(UPDATE_MOST_BYTES, PAGE_BYTES, PAGE_CORE, &update.reserve);
+	update.spare = 0;
+	const enum hv_err err = pages_take(UPDATE_MOST_BYTES, PAGE_BYTES, PAGE_CORE, &update.reserves[0]);
+	return err == HV_OK ? pages_take(UPDATE_MOST_BYTES, PAGE_BYTES, PAGE_CORE, &update.reserves[1]) : err;
 }
 
 void update_died(void)
@@ -60,7 +66,7 @@ static void copy_part(void)
 		memcpy(&update.header, update.part, sizeof(update.header));
 	}
 	sha256_add(&update.hash, update.part, bytes);
-	hal_copy_to(pa_add(update.reserve, update.cursor), update.part, bytes);
+	hal_copy_to(pa_add(update.reserves[update.spare], update.cursor), update.part, bytes);
 	update.cursor += bytes;
 }
 
@@ -83,11 +89,12 @@ enum exit_action update_call(struct vcpu *vcpu, const struct service_image **ima
 		return EXIT_RESUME;
 	}
 	update.image = (struct service_image){
-		.pa = update.reserve,
+		.pa = update.reserves[update.spare],
 		.byte_count = update.bytes,
 		.header = update.header,
 	};
 	sha256_end(&update.hash, update.image.sha256);
+	update.spare ^= 1;
 	*image = &update.image;
 	return EXIT_RESUME;
 }

@@ -12,10 +12,10 @@
 
 #ifdef AETHER_SIMULATION
 #define UPDATE_MOST_BYTES (UINT64_C(1) << 20)
-/* Start of day: takes the memory that an image is kept in. HV_ENOMEM. */
+/* Start of day: takes the memory for an image that is kept and for one that comes. HV_ENOMEM. */
 enum hv_err update_init(void) MUST_CHECK;
 /* One part of the call: EXIT_RETRY until all is copied and hashed, then EXIT_RESUME, with *image the checked image or
- * NULL and an error in x0. While it copies, no image is kept. */
+ * NULL and an error in x0. A call that is refused or cut off changes nothing of the image that is kept. */
 enum exit_action update_call(struct vcpu *vcpu, const struct service_image **image);
 /* The instance that was calling is gone. */
 void update_died(void);

@@ -134,6 +134,10 @@ static void enter(struct vcpu *vcpu)
 	}
 	vgic_reset_vcpu(&vcpu->vm->gic, vcpu->index);
 	hal_vcpu_reset(vcpu);
+	vcpu->is_cache_watched = false; /* the traps of its last life went with its registers */
+	vcpu->is_flush_due = false;
+	vcpu->flush_cursor = 0;
+	vcpu->abort_streak = 0;
 	vcpu->pc = entry;
 	vcpu->x[0] = context_id;
 	sched_wake(vcpu);

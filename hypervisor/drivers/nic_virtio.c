@@ -48,7 +48,6 @@
 #define QUEUE_SIZE 128u
 #define DESCRIPTOR_WRITE 2u
 #define AVAILABLE_NO_INTERRUPT 1u
-#define AVAILABLE_NO_INTERRUPT 1u
 #define WAIT_LIMIT 100000u
 
 static_assert(AETHER_NIC_RX_BUFFERS == QUEUE_SIZE && AETHER_NIC_TX_BUFFERS == QUEUE_SIZE, "a descriptor a buffer");
@@ -108,12 +107,16 @@ unsigned hal_nic_header_bytes(void)
 	return registers != 0 ? 12 : 0; /* struct virtio_net_hdr, s5.1.6, with VERSION_1 */
 }
 
-void hal_nic_stop(void)
+bool hal_nic_stop(void)
 {
 	write_register(STATUS, 0);
 	/* s4.2.2.1: a device that reads back zero has ended all it did. */
-	for (unsigned i = 0; i < WAIT_LIMIT && read_register(STATUS) != 0; i++) {
+	for (unsigned i = 0; i < WAIT_LIMIT; i++) {
+		if (read_register(STATUS) == 0) {
+			return true;
+		}
 	}
+	return false;
 }
 
 static bool negotiate(void)
@@ -150,8 +153,6 @@ static bool start_queue(unsigned index, pa_t driver, pa_t device, pa_t buffers, 
 			.flags = flags,
 		};
 	}
-	/* What was sent is looked for when there is more to send: no interrupt is worth it. */
-	queue->ring->available.flags = index == 1 ? AVAILABLE_NO_INTERRUPT : 0;
 	/* Nobody waits for a frame to have gone out: its buffer is taken back when one is needed. */
 	queue->ring->available.flags = index == 1 ? AVAILABLE_NO_INTERRUPT : 0;
 	write_register(QUEUE_SEL, index);
@@ -170,12 +171,14 @@ static bool start_queue(unsigned index, pa_t driver, pa_t device, pa_t buffers, 
 bool hal_nic_start(const struct hal_nic_memory *memory)
 {
 	const pa_t transmit = pa_add(memory->buffers, (uint64_t)AETHER_NIC_RX_BUFFERS * AETHER_NIC_BUFFER_BYTES);
-	hal_nic_stop();
+	if (!hal_nic_stop()) {
+		return false; /* the rings are still the card's */
+	}
 	write_register(STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
 	if (!negotiate() ||
 	    !start_queue(0, memory->driver_ring[0], memory->device_ring[0], memory->buffers, DESCRIPTOR_WRITE) ||
 	    !start_queue(1, memory->driver_ring[1], memory->device_ring[1], transmit, 0)) {
-		hal_nic_stop();
+		(void)hal_nic_stop();
 		return false;
 	}
 	write_register(STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);

@@ -14,15 +14,17 @@ static bool is_compatible(const void *fdt, int node, const char *compatible)
 	return fdt_node_check_compatible(fdt, node, compatible) == 0;
 }
 
-static void read_board(const void *fdt, struct machine *machine)
+/* The first string of a property of the root, cut to size; what is not printable becomes '?'. */
+static void read_root_string(const void *fdt, const char *name, char *to, size_t size)
 {
 	int length = 0;
-	const char *compatible = fdt_getprop(fdt, 0, "compatible", &length);
-	if (compatible != NULL && length > 0) {
-		const size_t bytes = strnlen(compatible, (size_t)length);
-		memcpy(machine->board, compatible,
-		       bytes < sizeof(machine->board) ? bytes : sizeof(machine->board) - 1);
+	const char *text = fdt_getprop(fdt, 0, name, &length);
+	size_t at = 0;
+	while (text != NULL && at < (size_t)length && text[at] != '\0' && at + 1 < size) {
+		to[at] = text[at] >= ' ' && text[at] <= '~' ? text[at] : '?';
+		at++;
 	}
+	to[at] = '\0';
 }
 
 static const char too_many_reserved[] = "more than 32 reserved memory ranges";
@@ -235,7 +237,7 @@ static const char *read_compatible(const void *fdt, const struct machine_cursor 
 static const char *read_place(const void *fdt, const struct machine_cursor *cursor, struct found *found,
 			      struct machine *machine)
 {
-	const int parent = cursor->depth > 1 ? cursor->path[cursor->depth - 1] : -1;
+	const int parent = cursor->depth == 2 ? cursor->path[1] : -1;
 	const char *name = fdt_get_name(fdt, cursor->node, NULL);
 	struct machine_range range;
 	if (cursor->depth == 1 && name != NULL) {
@@ -289,7 +291,8 @@ const char *machine_read(const void *fdt, uint64_t boot_mpidr, struct machine *m
 	}
 	machine->cpus[0].mpidr = boot_mpidr & MPIDR_AFFINITY;
 	machine->cpu_count = 1;
-	read_board(fdt, machine);
+	read_root_string(fdt, "compatible", machine->board, sizeof(machine->board));
+	read_root_string(fdt, "serial-number", machine->serial, sizeof(machine->serial));
 	const char *problem = read_reservations(fdt, machine);
 	while (machine_walk(fdt, &cursor)) {
 		const char *of_place = read_place(fdt, &cursor, &found, machine);

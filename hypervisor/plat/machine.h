@@ -29,7 +29,8 @@ struct machine_cpu {
 };
 
 struct machine {
-	char board[64];
+	char board[64]; /* `compatible`; printable, NUL terminated, "" where the tree does not say; so is the next */
+	char serial[64]; /* `serial-number` */
 	struct machine_range banks[MACHINE_BANKS_MAX];
 	unsigned bank_count;
 	struct machine_range reserved[MACHINE_RESERVED_MAX]; /* memreserve, reserved-memory */

@@ -54,6 +54,7 @@ static size_t encode(struct agent *agent)
 
 	memcpy(hello.boot_key, agent->boot_key, sizeof(hello.boot_key));
 	hello_clean_string(hello.board, sizeof(hello.board), info->board, sizeof(info->board));
+	hello_clean_string(hello.serial, sizeof(hello.serial), info->serial, sizeof(info->serial));
 	memcpy(hello.macs[0], agent->mac, sizeof(agent->mac));
 	memcpy(hello.core_build_id, info->core_build_id, sizeof(hello.core_build_id));
 	memcpy(hello.service_sha256, info->service_sha256, sizeof(hello.service_sha256));
@@ -126,8 +127,12 @@ static void take_answer(struct agent *agent, const struct hello_answer *answer, 
 		agent->node.interval_ms = answer->interval_ms;
 	}
 	(void)keep_set(KEEP_NODE, &agent->node);
-	if (!hand_over_key(agent) || !agent_go_online(agent, now)) {
+	if (!hand_over_key(agent)) {
 		retry_later(agent, RETRY_MAX_MS, now);
+		return;
+	}
+	if (!agent_go_online(agent, now)) {
+		agent->state = AGENT_NETWORK; /* the key is the core's now: this is tried again, the hello is not */
 		return;
 	}
 	agent_say(agent, AGENT_SAID_APPROVED, "approved by the controller %u.%u.%u.%u:%u", a >> 24, a >> 16 & 255,

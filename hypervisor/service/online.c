@@ -37,6 +37,7 @@ void agent_take_crash(struct agent *agent)
 	}
 }
 
+/* One key serves both directions: our own datagram, sent back to us, must not come as far as the replay check. */
 static void take_datagram(void *context, uint32_t from, uint16_t from_port, const uint8_t *bytes, size_t count)
 {
 	struct agent *agent = context;
@@ -47,7 +48,7 @@ static void take_datagram(void *context, uint32_t from, uint16_t from_port, cons
 
 	if (from != agent->controller.address || from_port != agent->node.udp_port ||
 	    !datagram_decode_header(bytes, count, &header, &error) || header.boot_id != agent->info->boot_id ||
-	    header.instance != agent->info->instance) {
+	    header.instance != agent->info->instance || ((unsigned)header.type & DATAGRAM_FROM_CONTROLLER) == 0) {
 		agent->drops.malformed++;
 		return;
 	}

@@ -19,10 +19,10 @@ enum {
 	ANSWER_MS = 10, /* at least so long between beats that say how far input is */
 };
 
-/* The bytes that the ring has, or its newest. */
+/* The bytes that the ring has, or its newest: all but the one that may just be written. */
 static uint64_t oldest_of(uint64_t head)
 {
-	return head > AETHER_CONSOLE_RING_BYTES ? head - AETHER_CONSOLE_RING_BYTES : 0;
+	return head >= AETHER_CONSOLE_RING_BYTES ? head + 1 - AETHER_CONSOLE_RING_BYTES : 0;
 }
 
 static uint64_t head_of(uint32_t vm)
@@ -65,6 +65,7 @@ static bool send_chunk(struct agent *agent, uint32_t slot, struct relay *relay, 
 	for (uint16_t i = 0; i < count; i++) {
 		text[i] = ring[(relay->sent + i) % AETHER_CONSOLE_RING_BYTES];
 	}
+	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* the bytes were read before the head is */
 	if (oldest_of(head_of(vm)) > relay->sent) {
 		return true; /* overwritten while it was read: the next turn counts what is lost */
 	}

@@ -84,53 +84,45 @@ static const struct beat_field console_fields[] = {
 	VALUES(beat_console, input, 8, WIRE_GUEST_MAX),
 };
 
-#define SERIES(text, array)                                                                                            \
-	{.name = (text), .fields = (array), .field_count = sizeof(array) / sizeof((array)[0])}
-static const struct beat_series cpu = SERIES("beat cpu", cpu_fields);
-static const struct beat_series vm = {
-	.name = "beat vm",
-	.fields = vm_fields,
-	.field_count = sizeof(vm_fields) / sizeof(vm_fields[0]),
-	.has_causes = true,
+#define SERIES(text, array) .name = (text), .fields = (array), .field_count = sizeof(array) / sizeof((array)[0])
+#define IN(member) offsetof(struct beat_counters, member)
+
+/* Series of one kind: numbers from `first` on, and where their structs stand in struct beat_counters. */
+static const struct group {
+	uint32_t first;
+	struct beat_series series;
+	size_t offset, stride;
+} groups[] = {
+	{BEAT_CPU_0, {SERIES("beat cpu", cpu_fields)}, IN(cpus), sizeof(struct beat_cpu)},
+	{BEAT_VM_0, {SERIES("beat vm", vm_fields), .has_causes = true}, IN(vms), sizeof(struct beat_vm)},
+	{BEAT_RELEASE_0, {SERIES("beat release", release_fields)}, IN(releases), sizeof(struct beat_release)},
+	{BEAT_MEMORY, {SERIES("beat memory", memory_fields)}, IN(memory), 0},
+	{BEAT_NIC, {SERIES("beat nic", nic_fields)}, IN(nic), 0},
+	{BEAT_SERVICE, {SERIES("beat service", service_fields)}, IN(service), 0},
+	{BEAT_STEAL, {SERIES("beat steal", steal_fields)}, IN(steal), 0},
+	{BEAT_CONSOLE, {SERIES("beat console", console_fields)}, IN(console), 0},
 };
-static const struct beat_series release = SERIES("beat release", release_fields);
-static const struct beat_series rest[] = {
-	[BEAT_MEMORY - BEAT_MEMORY] = SERIES("beat memory", memory_fields),
-	[BEAT_NIC - BEAT_MEMORY] = SERIES("beat nic", nic_fields),
-	[BEAT_SERVICE - BEAT_MEMORY] = SERIES("beat service", service_fields),
-	[BEAT_STEAL - BEAT_MEMORY] = SERIES("beat steal", steal_fields),
-	[BEAT_CONSOLE - BEAT_MEMORY] = SERIES("beat console", console_fields),
-};
+
+static const struct group *group_of(uint32_t series)
+{
+	size_t at = sizeof(groups) / sizeof(groups[0]) - 1;
+
+	while (series < groups[at].first) {
+		at--;
+	}
+	return &groups[at];
+}
 
 const struct beat_series *beat_series(uint32_t series)
 {
-	if (series < BEAT_VM_0) {
-		return &cpu;
-	}
-	if (series < BEAT_RELEASE_0) {
-		return &vm;
-	}
-	return series < BEAT_MEMORY ? &release : &rest[series - BEAT_MEMORY];
+	return &group_of(series)->series;
 }
 
 size_t beat_series_offset(uint32_t series)
 {
-	if (series < BEAT_VM_0) {
-		return offsetof(struct beat_counters, cpus) + (series - BEAT_CPU_0) * sizeof(struct beat_cpu);
-	}
-	if (series < BEAT_RELEASE_0) {
-		return offsetof(struct beat_counters, vms) + (series - BEAT_VM_0) * sizeof(struct beat_vm);
-	}
-	if (series < BEAT_MEMORY) {
-		return offsetof(struct beat_counters, releases) +
-		       (series - BEAT_RELEASE_0) * sizeof(struct beat_release);
-	}
-	static const size_t offsets[] = {
-		offsetof(struct beat_counters, memory),	 offsetof(struct beat_counters, nic),
-		offsetof(struct beat_counters, service), offsetof(struct beat_counters, steal),
-		offsetof(struct beat_counters, console),
-	};
-	return offsets[series - BEAT_MEMORY];
+	const struct group *group = group_of(series);
+
+	return group->offset + (series - group->first) * group->stride;
 }
 
 size_t beat_field_count(const struct beat_field *field, uint32_t exit_causes)

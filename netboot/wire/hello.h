@@ -69,7 +69,7 @@ struct hello {
 	char serial[HELLO_SERIAL_BYTES];
 	uint32_t mac_count; /* 1 to HELLO_MAC_MAX; the first is the beats' */
 	uint8_t macs[HELLO_MAC_MAX][6];
-	bool has_uuid;
+	bool has_uuid; /* of a machine whose firmware has one to give (SMBIOS); a device tree has none */
 	uint8_t uuid[16];
 	/* machine */
 	uint32_t cpu_count; /* 1 to WIRE_CPU_MAX */

@@ -10,7 +10,7 @@
 #   say WORD...                          an order to the peer
 #   image_with FILE LINE...              $O/aether.img or $from, with these lines in its configuration trailer
 #   node_boot NUMBER GIC CPUS [IMAGE [QEMU ARGUMENT]...]      node_kill NUMBER
-#   until_true SECONDS COMMAND...        until the command succeeds; false when it never does
+#   until_true SECONDS COMMAND...        until the command succeeds; false when it does not in $patience times that
 #   mark; event REGEX SECONDS            a line of the peer's log behind the last mark; it is $found
 #   status NUMBER KEY                    what the peer knows of the node
 #   until_status NUMBER KEY REGEX SECONDS
@@ -20,8 +20,10 @@ O=${O:-build}
 THIRD=${THIRD:-build/third}
 server=10.77.0.1
 from=${from:-$O/aether.img}
+patience=4
 declare -A node_pids=()
 peer_pid='' dnsmasq_pid='' marked=1 found='' failures=0
+exec {quiet}<> <(:)
 
 stop() {
 	printf 'Bail out! %s\n' "$*"
@@ -41,14 +43,20 @@ mac_of() {
 	printf '52:54:00:77:00:%02x' "$1"
 }
 
+# A bound is what a quiet host would never need, and a busy one has $patience times that.
 until_true() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * patience))
 
 	shift
 	until "$@"; do
 		((SECONDS < deadline)) || return 1
-		sleep 0.1
+		pause 0.05
 	done
+}
+
+# Without a process. Nothing is ever written to the pipe.
+pause() {
+	read -rt "$1" -u "$quiet" || true
 }
 
 lan_start() {
@@ -122,7 +130,7 @@ node_boot() {
 		machine+=,its=off
 	fi
 	net=${node_net:-tap,id=net,ifname=tap$number,script=no,downscript=no}
-	if [ -z "${node_net-}" ] && [ ! -e "/sys/class/net/tap$number" ]; then
+	if [ -z "${node_net-}" ] && ! ip link show "tap$number" >/dev/null 2>&1; then
 		ip tuntap add "tap$number" mode tap
 		ip link set "tap$number" master aether0 up
 	fi

@@ -30,9 +30,10 @@ bool hal_nic_start(const struct hal_nic_memory *memory)
 	return fake_nic.is_started;
 }
 
-void hal_nic_stop(void)
+bool hal_nic_stop(void)
 {
 	fake_nic.is_started = false;
+	return true;
 }
 
 void hal_nic_post(unsigned queue, unsigned index, uint32_t bytes)

@@ -18,6 +18,7 @@
 #include "core/hvc.h"
 #include "core/keep.h"
 #include "core/sched.h"
+#include "core/supervise.h"
 #include "core/sysreg.h"
 #include "core/telemetry.h"
 #include "core/trap.h"
@@ -71,6 +72,16 @@ struct aether_bootinfo *node_bootinfo(void)
 	return fake_ram(PA(BOOTINFO));
 }
 
+pa_t node_service_memory(void)
+{
+	pa_t base = PA(0);
+	unsigned attributes = 0;
+	uint64_t block = 0;
+	const struct pgtable *stage2 = &vms[VM_SERVICE].stage2;
+	assert_int_equal(pgtable_lookup(stage2, AETHER_IPA_SERVICE, &base, &attributes, &block), HV_OK);
+	return base;
+}
+
 static void start_service(void)
 {
 	static uint8_t image[NODE_SERVICE_FILE_BYTES];
@@ -91,12 +102,7 @@ static void start_service(void)
 	assert_int_equal(vm_create_service(&service, PA(BUNDLE), BUNDLE_BYTES, PA(BOOTINFO), PA(TRAILER)), HV_OK);
 	fake_watch_table(&vms[VM_SERVICE].stage2);
 	hal_tables_publish(); /* to the watch everything is new */
-	pa_t base = PA(0);
-	unsigned attributes = 0;
-	uint64_t block = 0;
-	const struct pgtable *stage2 = &vms[VM_SERVICE].stage2;
-	assert_int_equal(pgtable_lookup(stage2, AETHER_IPA_SERVICE, &base, &attributes, &block), HV_OK);
-	fake_watch_service_memory(base, reload_memory_bytes());
+	fake_watch_service_memory(node_service_memory(), reload_memory_bytes());
 }
 
 void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)
@@ -114,7 +120,6 @@ void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)
 	memset(&console_rings, 0, sizeof(console_rings));
 	telemetry_init();
 	keep_init();
-	hvc_service_died();
 	for (unsigned i = 0; i < cpu_count; i++) {
 		percpu[i].index = i;
 		percpu[i].stack_top = 0x1000 * (i + 1);
@@ -134,9 +139,26 @@ void node_stop(void)
 	node.starved_count = 0;
 }
 
+int node_teardown(void **state)
+{
+	(void)state;
+	node_stop();
+	return 0;
+}
+
 struct vcpu *node_service(void)
 {
 	return vms[VM_SERVICE].vcpus[0];
+}
+
+struct vcpu *node_enter_service(uint64_t ticks, uint64_t pc)
+{
+	struct vcpu *service = node_service();
+	fake_set_ticks(ticks);
+	assert_ptr_equal(node_schedule(0), service);
+	supervise_alive();
+	service->pc = pc;
+	return service;
 }
 
 enum aether_vm_state node_state(const struct vm *vm)

@@ -23,6 +23,7 @@ extern bool node_has_card, node_has_broken_card;
 /* A new node; what an earlier one had is gone. CPU 0 runs. */
 void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes);
 void node_stop(void);
+int node_teardown(void **state); /* the same, for cmocka */
 
 /* Calls until it is not HV_AGAIN any more; *calls counts. */
 #define NODE_FINISH(call)                                                                          \
@@ -40,6 +41,9 @@ void node_stop(void);
 #define NODE_SERVICE_BYTES UINT64_C(0x45000)
 #define NODE_SERVICE_BYTE 0xc3
 struct vcpu *node_service(void);
+/* The service's first entry on CPU 0, at that time, and as far as that pc. */
+struct vcpu *node_enter_service(uint64_t ticks, uint64_t pc);
+pa_t node_service_memory(void);
 struct aether_bootinfo *node_bootinfo(void);
 /* vm_create() under watch: CREATING. */
 struct vm *node_create(uint64_t ram_bytes, unsigned vcpu_count);

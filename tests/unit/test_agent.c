@@ -39,11 +39,16 @@ static void the_hello_says_what_the_machine_is(void **state)
 	info.boot_ticks[AETHER_BOOT_SERVICE] = 5;
 	info.service_sha256[3] = 7;
 	memcpy(info.board, "a\nb", 4);
+	memset(info.serial, 's', sizeof(info.serial)); /* a core that forgot the NUL */
+	info.serial[1] = '\n';
 	start_online();
 	assert_int_equal(net.hello_count, 1);
 	assert_int_equal(net.hello.boot_id, info.boot_id);
 	assert_int_equal(net.hello.instance, 1);
 	assert_string_equal(net.hello.board, "a?b");
+	assert_int_equal(strlen(net.hello.serial), HELLO_SERIAL_BYTES - 1);
+	assert_memory_equal(net.hello.serial, "s?ss", 4);
+	assert_false(net.hello.has_uuid);
 	assert_int_equal(net.hello.mac_count, 1);
 	assert_memory_equal(net.hello.macs[0], "\x52\x54\0\1\2\3", 6);
 	assert_int_equal(net.hello.cpu_count, 1);
@@ -375,6 +380,31 @@ static void only_what_is_tagged_fresh_and_whole_counts(void **state)
 	assert_int_equal(beat.dropped, 3 + 2 * size);
 }
 
+/* Both directions have one key: whoever sends a node's own datagrams back must not move what it takes next. */
+static void its_own_datagrams_sent_back_change_nothing(void **state)
+{
+	(void)state;
+	uint8_t bytes[BEAT_MAX_BYTES];
+	uint8_t key_bytes[SEAL_KEY_BYTES];
+	struct seal_key key;
+	struct beat beat;
+	struct beat_rotation rotation = {0};
+	struct ack ack = {.node = {.generation = 1, .interval_ms = 500}};
+
+	start_online();
+	seal_derive(core.key, 1, key_bytes);
+	seal_set_key(&key, key_bytes);
+	assert_true(small_net_last_beat(&beat));
+	beat.sequence = 1000; /* as far as a node comes that relays a console */
+	const size_t size = beat_encode(&beat, &rotation, bytes, sizeof(bytes));
+	seal_put(&key, bytes, size);
+	small_net_deliver(0x0a000202, 7000, bytes, size);
+	assert_int_equal(service.agent.drops.malformed, 1);
+	assert_int_equal(service.agent.replay.highest, 0);
+	small_net_ack(&ack);
+	assert_int_equal(service.agent.node.generation, 1);
+}
+
 static void only_this_boot_is_ended(void **state)
 {
 	(void)state;
@@ -441,6 +471,7 @@ int main(void)
 		TEST(the_clock_is_set_when_it_is_off),
 		TEST(only_what_is_tagged_fresh_and_whole_counts),
 		TEST(only_this_boot_is_ended),
+		TEST(its_own_datagrams_sent_back_change_nothing),
 		TEST(a_newer_service_is_refused_outside_a_simulation),
 		TEST(the_next_instance_is_told_of_the_lease),
 	};

@@ -25,23 +25,6 @@
 
 #define RAM_BYTES SERVICE_GUEST_BYTES
 
-static int setup(void **state)
-{
-	(void)state;
-	node_start(2, 2, NODE_RAM_MIB * MIB);
-	service_begin();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_console_set_room(SIZE_MAX);
-	console_interrupt();
-	node_stop();
-	return 0;
-}
-
 /* --- stores --- */
 
 static int64_t create_store(uint64_t tag)
@@ -354,7 +337,7 @@ static void counters_begin_with_the_vm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, service_setup, service_teardown)
 		TEST(a_store_is_memory_and_nothing_else),
 		TEST(stores_and_guests_are_counted_apart),
 		TEST(stores_that_make_no_sense_are_refused),

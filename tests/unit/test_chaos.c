@@ -42,18 +42,7 @@ static int setup(void **state)
 {
 	(void)state;
 	node_start(2, 1, NODE_RAM_MIB * MIB);
-	fake_set_ticks(START);
-	service = node_service();
-	assert_ptr_equal(node_schedule(0), service);
-	supervise_alive();
-	service->pc = PC;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
+	service = node_enter_service(START, PC);
 	return 0;
 }
 
@@ -132,7 +121,11 @@ static void its_arguments_are_checked(void **state)
 	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, ~UINT64_C(0), ALL), AETHER_EINVAL);
 	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, ~UINT64_C(0), 1, ALL), AETHER_EINVAL);
 	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, 0), AETHER_EINVAL);
-	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, ALL + 1), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, KIND(SWEEP) | KIND(STEPS)), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, BIT(AETHER_CHAOS_KINDS)), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 0, KIND(SWEEP)), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, ~UINT64_C(0), KIND(SWEEP)), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, ~UINT64_C(0), 1, 1, KIND(SWEEP)), AETHER_EINVAL);
 	assert_false(chaos_is_running());
 	assert_int_equal(start(1, 9, ALL), 0);
 	assert_int_equal(start(2, 5, KIND(KILL)), 0); /* does nothing, tells what is left */
@@ -142,6 +135,39 @@ static void its_arguments_are_checked(void **state)
 	assert_false(chaos_is_running());
 	assert_int_equal(instance(), 1);
 	assert_int_equal(node_bootinfo()->is_simulation, 1);
+}
+
+static void a_sweep_strikes_each_step_later(void **state)
+{
+	(void)state;
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 20, 9, 7, KIND(SWEEP)), 0);
+	uint64_t entered = hal_ticks();
+	for (unsigned i = 0; i < 9; i++) {
+		assert_int_equal(chaos_deadline(), entered + (20 + i) * 7);
+		next_strike();
+		entered = node_bootinfo()->core_ticks;
+		assert_int_equal(instance(), i + 2);
+	}
+	assert_false(chaos_is_running());
+	assert_non_null(strstr(fake_console_output(), "chaos: 0 left: sweep"));
+}
+
+static void steps_count_from_a_call(void **state)
+{
+	(void)state;
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 3, 2, 5, KIND(STEPS)), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		fake_set_ticks(hal_ticks() + 1000);
+		assert_int_equal(chaos_deadline(), UINT64_MAX);
+		assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, 0), 0);
+		const uint64_t called = hal_ticks();
+		assert_int_equal(chaos_deadline(), called + (3 + i) * 5);
+		fake_set_ticks(called + 1);
+		assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, 0), 0); /* counts no more */
+		assert_int_equal(chaos_deadline(), called + (3 + i) * 5);
+		next_strike();
+	}
+	assert_false(chaos_is_running());
 }
 
 static void it_also_strikes_who_sleeps(void **state)
@@ -253,11 +279,7 @@ static void who_lives_on_is_ended(void **state)
 
 static uint8_t *memory(void)
 {
-	pa_t pa = PA(0);
-	unsigned attributes = 0;
-	uint64_t block = 0;
-	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE, &pa, &attributes, &block), HV_OK);
-	return fake_ram(pa);
+	return fake_ram(node_service_memory());
 }
 
 static void put_image(struct aether_service_header header, uint8_t byte)
@@ -367,7 +389,40 @@ static void what_is_no_image_is_refused(void **state)
 	assert_int_equal(memory()[0x100], NODE_SERVICE_BYTE);
 }
 
-/* Half of a newer image is in the place of the last one, when its giver dies. */
+static void a_refused_one_leaves_the_newer_one(void **state)
+{
+	(void)state;
+	update_to_newer();
+	const uint8_t hash = node_bootinfo()->service_sha256[0];
+	fake_advance(60 * FAKE_TICKS_PER_SECOND);
+	supervise_alive();
+	struct aether_service_header header = newer;
+	header.magic++;
+	put_image(header, 0x88);
+	assert_int_equal(call4(AETHER_HVC_SERVICE_UPDATE, BUFFER, newer.file_bytes, 0, 0), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_SERVICE_UPDATE, 0, 0, 0, 0), AETHER_EINVAL);
+	assert_int_equal(instance(), 2);
+	assert_ptr_equal(node_trap(service, ESR_STRAY, UINT64_C(0x900000000)), service);
+	assert_int_equal(instance(), 3);
+	assert_int_equal(memory()[0x100], 0x77);
+	assert_int_equal(memory()[newer.file_bytes - 1], 0x77);
+	assert_int_equal(node_bootinfo()->service_sha256[0], hash);
+	assert_null(strstr(fake_console_output(), "back to the image of the boot"));
+	fake_watch_check();
+}
+
+/* Nor is one that is on trial let off by it. */
+static void a_refused_one_does_not_end_the_trial(void **state)
+{
+	(void)state;
+	update_to_newer();
+	assert_int_equal(call4(AETHER_HVC_SERVICE_UPDATE, 0, 0, 0, 0), AETHER_EINVAL);
+	assert_ptr_equal(node_trap(service, ESR_STRAY, UINT64_C(0x900000000)), service);
+	assert_int_equal(memory()[0x100], NODE_SERVICE_BYTE);
+	assert_non_null(strstr(fake_console_output(), "back to the image of the boot"));
+}
+
+/* Half of a newer image is copied when its giver dies. */
 static void a_copy_that_is_cut_off_is_nothing(void **state)
 {
 	(void)state;
@@ -384,7 +439,8 @@ static void a_copy_that_is_cut_off_is_nothing(void **state)
 	fake_interrupt_every(2);
 	assert_ptr_equal(node_trap(service, ESR_STRAY, UINT64_C(0x900000000)), service);
 	assert_int_equal(instance(), 3);
-	assert_int_equal(memory()[0x100], NODE_SERVICE_BYTE);
+	assert_int_equal(memory()[0x100], 0x77);
+	assert_int_equal(memory()[newer.file_bytes - 1], 0x77);
 	service->x[0] = AETHER_HVC_SERVICE_UPDATE; /* and the next call begins at the beginning */
 	put_image(newer, 0x99);
 	(void)call4(AETHER_HVC_SERVICE_UPDATE, BUFFER, newer.file_bytes, 0, 0);
@@ -395,9 +451,11 @@ static void a_copy_that_is_cut_off_is_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(a_schedule_repeats_with_its_seed),
 		TEST(its_arguments_are_checked),
+		TEST(a_sweep_strikes_each_step_later),
+		TEST(steps_count_from_a_call),
 		TEST(it_also_strikes_who_sleeps),
 		TEST(every_call_has_its_turn_at_entry_and_exit),
 		TEST(a_call_that_does_not_come_is_passed_over),
@@ -407,6 +465,8 @@ int main(void)
 		TEST(it_goes_when_it_fails_soon),
 		TEST(it_stays_when_it_fails_late),
 		TEST(what_is_no_image_is_refused),
+		TEST(a_refused_one_leaves_the_newer_one),
+		TEST(a_refused_one_does_not_end_the_trial),
 		TEST(a_copy_that_is_cut_off_is_nothing),
 #undef TEST
 	};

@@ -25,23 +25,6 @@
 #define FR 0x018u
 #define RXFE 0x10u
 
-static int setup(void **state)
-{
-	(void)state;
-	node_start(2, 2, NODE_RAM_MIB * MIB);
-	service_begin();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_console_set_room(SIZE_MAX);
-	console_interrupt();
-	node_stop();
-	return 0;
-}
-
 static void say(struct vm *vm, const char *words)
 {
 	for (; *words != '\0'; words++) {
@@ -251,7 +234,7 @@ static void input_that_makes_no_sense_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, service_setup, service_teardown)
 		TEST(output_stands_in_the_guests_ring),
 		TEST(offsets_go_on_over_a_reset_and_a_new_vm),
 		TEST(a_ring_keeps_the_newest),

@@ -33,13 +33,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 static unsigned create(void)
 {
 	assert_int_equal(service_call(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0), 0);
@@ -214,6 +207,24 @@ static void the_time_is_of_a_moment_that_has_been(void **state)
 	assert_true(vm->rtc.is_raw);
 }
 
+static void a_guest_that_always_prints_keeps_no_node_up(void **state)
+{
+	(void)state;
+	service_bring();
+	fake_console_set_room(0);
+	assert_true(console_write("x", 1));
+	service->x[0] = AETHER_HVC_NODE_OFF;
+	service->x[1] = 0;
+	service->pc = PC;
+	assert_ptr_equal(node_trap(service, HVC, 0), service);
+	fake_set_ticks(hal_ticks() + hal_ticks_per_second());
+	service->pc = PC;
+	assert_check_fails((void)node_trap(service, HVC, 0));
+	assert_string_equal(check_fake.text, "hal_node_off");
+	fake_console_set_room(SIZE_MAX);
+	console_interrupt();
+}
+
 static void the_node_goes_down_when_its_console_has_drained(void **state)
 {
 	(void)state;
@@ -383,7 +394,7 @@ static void a_hostile_service_breaks_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(a_guests_life_by_calls),
 		TEST(an_event_wakes_who_waits),
 		TEST(wrong_numbers_are_refused),
@@ -392,7 +403,9 @@ int main(void)
 		TEST(logs_are_bounded),
 		TEST(counters_are_bounded),
 		TEST(the_time_is_of_a_moment_that_has_been),
+		TEST(a_guest_that_always_prints_keeps_no_node_up),
 		TEST(the_node_goes_down_when_its_console_has_drained),
+		TEST(a_guest_that_always_prints_keeps_no_node_up),
 		TEST(a_hostile_service_breaks_nothing),
 #undef TEST
 	};

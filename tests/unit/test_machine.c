@@ -394,6 +394,33 @@ static void interrupts_are_the_gics(void **state)
 	assert_int_equal(machine_interrupt(tree, a, UINT32_MAX), 0);
 }
 
+static const char *serial_of(const char *properties)
+{
+	char text[1024];
+	(void)snprintf(text, sizeof(text), ROOT("%s" GIC TIMER CPUS MEMORY), properties);
+	memset(&machine, 0xa5, sizeof(machine));
+	assert_null(read_text(text));
+	assert_string_equal(machine.board, "a,board");
+	return machine.serial;
+}
+
+static void the_serial_number_is_bounded_and_printable(void **state)
+{
+	(void)state;
+	const char *sixty_three = "123456789012345678901234567890123456789012345678901234567890123";
+	char longer[128];
+	assert_string_equal(serial_of(""), "");
+	assert_string_equal(serial_of("serial-number;"), "");
+	assert_string_equal(serial_of("serial-number = \"10000000abcdef01\";"), "10000000abcdef01");
+	assert_string_equal(serial_of("serial-number = \"one\", \"two\";"), "one");
+	assert_string_equal(serial_of("serial-number = [41 42];"), "AB"); /* no NUL */
+	assert_string_equal(serial_of("serial-number = [1f 20 7e 7f 0a ff 1b 41 00];"), "? ~????A");
+	(void)snprintf(longer, sizeof(longer), "serial-number = \"%s\";", sixty_three);
+	assert_string_equal(serial_of(longer), sixty_three);
+	(void)snprintf(longer, sizeof(longer), "serial-number = \"%s%s\";", sixty_three, "and more");
+	assert_string_equal(serial_of(longer), sixty_three);
+}
+
 /* --- broken trees --- */
 
 static void assert_bounded(const char *problem)
@@ -405,6 +432,7 @@ static void assert_bounded(const char *problem)
 	assert_in_range(machine.seed_bytes, 0, sizeof(machine.seed));
 	assert_in_range(machine.uart_reg_shift, 0, 3);
 	assert_non_null(memchr(machine.board, 0, sizeof(machine.board)));
+	assert_non_null(memchr(machine.serial, 0, sizeof(machine.serial)));
 	if (problem == NULL) {
 		assert_true(machine.bank_count > 0 && machine.cpu_count > 0);
 		assert_true(machine.gic_version == 2 || machine.gic_version == 3);
@@ -498,6 +526,15 @@ static void flipped_bytes(void **state)
 	assert_true(problems > steps / 4);
 }
 
+/* Deeper than the path that a walk remembers: passed over, and read no further than that. */
+static void nodes_far_down(void **state)
+{
+	(void)state;
+#define NEST(inner) "n { n { n { n { " inner " }; }; }; };"
+	assert_null(read_text(ROOT(GIC TIMER CPUS MEMORY NEST(NEST(NEST("compatible = \"arm,pl011\";"))))));
+	assert_int_equal(machine.cpu_count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -512,9 +549,11 @@ int main(void)
 		cmocka_unit_test(an_initrd_that_ends_before_it_starts_is_none),
 		cmocka_unit_test(buses_translate),
 		cmocka_unit_test(interrupts_are_the_gics),
+		cmocka_unit_test(the_serial_number_is_bounded_and_printable),
 		cmocka_unit_test(no_tree_at_all),
 		cmocka_unit_test(a_tree_that_claims_to_be_huge),
 		cmocka_unit_test(truncated_trees),
+		cmocka_unit_test(nodes_far_down),
 		cmocka_unit_test(flipped_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -285,7 +286,14 @@ static void test_console_input(void **state)
 static size_t make_hello(uint64_t boot_id, uint8_t key, uint8_t mac, uint8_t *bytes, size_t size)
 {
 	struct hello hello = {
-		.boot_id = boot_id, .instance = 1, .mac_count = 1, .cpu_count = 1, .gic_version = 2};
+		.boot_id = boot_id,
+		.instance = 1,
+		.board = "a,board",
+		.serial = "SN 42",
+		.mac_count = 1,
+		.cpu_count = 1,
+		.gic_version = 2,
+	};
 
 	hello.boot_key[0] = key;
 	hello.macs[0][5] = mac;
@@ -342,6 +350,30 @@ static void test_hello(void **state)
 	assert_non_null(node_find_boot(&nodes, 2));
 }
 
+static void test_hello_event(void **state)
+{
+	static struct nodes nodes;
+	static struct catalog catalog;
+	char line[512] = "";
+	FILE *file = tmpfile();
+	const int output = dup(STDOUT_FILENO);
+
+	(void)state;
+	nodes = (struct nodes){.catalog = &catalog, .interval_ms = 1000, .retry_ms = 1000, .udp_port = 7480};
+	assert_non_null(file);
+	assert_int_equal(fflush(stdout), 0);
+	assert_int_equal(dup2(fileno(file), STDOUT_FILENO), STDOUT_FILENO);
+	say(&nodes, 1, 1, 1);
+	(void)fflush(stdout);
+	assert_int_equal(dup2(output, STDOUT_FILENO), STDOUT_FILENO);
+	close(output);
+	rewind(file);
+	assert_true(fread(line, 1, sizeof(line) - 1, file) > 0);
+	assert_non_null(strstr(line, " hello node="));
+	assert_non_null(strstr(line, " board=\"a,board\" serial=\"SN 42\" cpus=1 "));
+	fclose(file);
+}
+
 static void test_seed(void **state)
 {
 	static struct node node;
@@ -370,6 +402,7 @@ int main(void)
 		cmocka_unit_test(test_console_hole),
 		cmocka_unit_test(test_console_input),
 		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_hello_event),
 		cmocka_unit_test(test_seed),
 	};
 

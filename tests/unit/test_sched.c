@@ -39,13 +39,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 static bool is_wfi_trapped(void)
 {
 	size_t at = SIZE_MAX;
@@ -376,6 +369,26 @@ static void a_removed_vcpus_request_reaches_nobody(void **state)
 	node_check();
 }
 
+static void a_machine_that_is_made_anew_has_no_clock(void **state)
+{
+	(void)state;
+	uint64_t value = 110;
+	vrtc_set_time(UINT64_C(100) * 1000000000, hal_ticks());
+	assert_int_equal(vrtc_access(&a->rtc, 4, 4, true, &value), EXIT_ADVANCE);
+	const uint64_t alarm = vrtc_alarm(&a->rtc);
+	assert_true(alarm != UINT64_MAX);
+	atomic_store(&a->state, AETHER_VM_RESETTING);
+	fake_set_ticks(alarm);
+	percpu[0].deadline = alarm;
+	sched_timer(&percpu[0]);
+	assert_false(a->rtc.is_raw);
+	atomic_store(&a->state, AETHER_VM_PAUSED);
+	percpu[0].deadline = alarm;
+	sched_timer(&percpu[0]);
+	assert_true(a->rtc.is_raw);
+	atomic_store(&a->state, AETHER_VM_RUNNING);
+}
+
 static void time_on_the_cpu_is_counted(void **state)
 {
 	(void)state;
@@ -390,7 +403,7 @@ static void time_on_the_cpu_is_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(turns_go_round),
 		TEST(a_slice_is_ten_milliseconds),
 		TEST(alone_there_is_no_slice_and_no_trap),
@@ -409,6 +422,7 @@ int main(void)
 		TEST(the_cpu_does_not_sleep_on_a_request),
 		TEST(a_removed_vcpus_request_reaches_nobody),
 		TEST(time_on_the_cpu_is_counted),
+		TEST(a_machine_that_is_made_anew_has_no_clock),
 #undef TEST
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,28 +37,8 @@ static int setup(void **state)
 {
 	(void)state;
 	node_start(2, 2, NODE_RAM_MIB * MIB);
-	fake_set_ticks(START);
-	service = node_service();
-	assert_ptr_equal(node_schedule(0), service);
-	supervise_alive();
-	service->pc = PC;
+	service = node_enter_service(START, PC);
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
-static pa_t memory(void)
-{
-	pa_t pa = PA(0);
-	unsigned attributes = 0;
-	uint64_t block = 0;
-	assert_int_equal(pgtable_lookup(&vms[VM_SERVICE].stage2, AETHER_IPA_SERVICE, &pa, &attributes, &block), HV_OK);
-	return pa;
 }
 
 /* Schedules until the service runs; guests give way. */
@@ -276,7 +256,7 @@ static void without_the_cpu_it_cannot_be_silent(void **state)
 static void nothing_of_an_instance_is_left(void **state)
 {
 	(void)state;
-	uint8_t *bytes = fake_ram(memory());
+	uint8_t *bytes = fake_ram(node_service_memory());
 	uint8_t image[NODE_SERVICE_FILE_BYTES];
 	memcpy(image, bytes, sizeof(image));
 	assert_int_equal(image[sizeof(image) - 1], NODE_SERVICE_BYTE);
@@ -298,7 +278,8 @@ static void nothing_of_an_instance_is_left(void **state)
 	assert_int_equal(fake_log_find(FAKE_OP_SCRUB, clean), SIZE_MAX);
 	assert_int_equal(fake_log_find(FAKE_OP_COPY_TO, clean), SIZE_MAX);
 	assert_true(fake_log_find(FAKE_OP_VCPU_LOAD, 0) > clean);
-	assert_true(pages_are(memory(), NODE_SERVICE_BYTES, (struct page_owner){PAGE_SERVICE, PAGE_NOBODY}));
+	const struct page_owner nobody = {PAGE_SERVICE, PAGE_NOBODY};
+	assert_true(pages_are(node_service_memory(), NODE_SERVICE_BYTES, nobody));
 }
 
 /* The operations of a kind went over [base, base + bytes) once, in order, none larger than a part. */
@@ -316,7 +297,7 @@ static void assert_covers(enum fake_op_kind kind, uint64_t base, uint64_t bytes)
 static void it_is_laid_in_parts_and_interrupts_are_taken_between(void **state)
 {
 	(void)state;
-	const pa_t base = memory();
+	const pa_t base = node_service_memory();
 	fake_log_clear();
 	const uint64_t polls = fake_interrupt_polls();
 	(void)node_trap(service, DATA_ABORT(ESR_ISS_ISV), STRAY);
@@ -503,7 +484,7 @@ static void only_an_image_is_an_image(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(every_exit_that_it_may_not_take_ends_it),
 		TEST(it_may_give_up),
 		TEST(a_system_error_ends_it_alone),

@@ -128,7 +128,7 @@ static struct aether_crash *make_record(void)
 		.vttbr = 0x5000040a00000,
 		.stack_va = STACK,
 		.stack_bytes = 0x100,
-		.trace_count = 6,
+		.trace_count = 7,
 	};
 	for (unsigned i = 0; i < 20; i++) {
 		crash->build_id[i] = (uint8_t)(0x10 + i);
@@ -145,6 +145,7 @@ static struct aether_crash *make_record(void)
 		{10 * HZ - 2500, (uint64_t)TRACE_IRQ << 32 | 0x102, 27, 0x40201000},
 		{10 * HZ - 1250, (uint64_t)TRACE_VM << 32 | 0x100, 1, 3},
 		{10 * HZ - 625, (uint64_t)TRACE_SERVICE_ENTERED << 32 | 0x400, 2, 0},
+		{10 * HZ - 250, (uint64_t)TRACE_SERVICE_THROTTLED << 32 | 0x400, 0x3a98, 7},
 		{10 * HZ - 125, UINT64_C(999) << 32 | 0x301, 1, 2}, /* of a later core */
 	};
 	memcpy(crash->trace, trace, sizeof(trace));

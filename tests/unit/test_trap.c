@@ -57,13 +57,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 /* The exit changed nothing but the PC by `pc_delta` and at most x<changed> (31: none), and the guest goes on. */
 static void exit_with(uint64_t esr, uint64_t ipa, int pc_delta, unsigned changed,
 		      enum aether_exit_cause cause)
@@ -438,7 +431,7 @@ static void interrupts_are_taken_in_bounded_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(hvc_and_smc_reach_the_same_calls),
 		TEST(other_immediates_are_not_supported),
 		TEST(the_services_calls_are_not_a_guests),

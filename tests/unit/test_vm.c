@@ -31,13 +31,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 static struct page_owner owner(enum page_state state, unsigned vm)
 {
 	return (struct page_owner){state, (uint8_t)vm};
@@ -513,7 +506,7 @@ static void guests_go_on_without_the_service(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(create_scrubs_and_lends_to_the_service),
 		TEST(start_takes_the_memory_from_the_service),
 		TEST(a_gicv2_guest_gets_its_cpu_interface),

@@ -29,13 +29,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	node_stop();
-	return 0;
-}
-
 /* --- interruption --- */
 
 /* What happened to the memory, whatever the number of calls that it took. */
@@ -279,7 +272,7 @@ static void a_gibibyte_goes_in_bounded_steps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(an_interrupt_at_any_point_changes_nothing),
 		TEST(create_without_tables_leaves_nothing),
 		TEST(start_without_tables_can_be_undone),

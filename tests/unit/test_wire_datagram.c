@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "unit/wire_mistakes.h"
 #include "unit/wire_samples.h"
 #include "wire/replay.h"
 #include "wire/tlv.h"
@@ -50,15 +51,15 @@ static void a_header_is_read(void **state)
 	assert_int_equal(header.sequence, 0x1112131415161718);
 }
 
+static size_t small_ack(void)
+{
+	return make("ack-small");
+}
+
 static void each_mistake_of_a_header_is_named(void **state)
 {
 	(void)state;
-	static const struct {
-		size_t at;
-		size_t count;
-		uint8_t value;
-		const char *words;
-	} cases[] = {
+	static const struct wire_mistake cases[] = {
 		{0, 1, 0x40, "datagram: it does not begin as one"},
 		{4, 1, 2, "datagram: version 2 is not the known version 1"},
 		{4, 1, 0, "datagram: version 0 is not the known version 1"},
@@ -73,13 +74,8 @@ static void each_mistake_of_a_header_is_named(void **state)
 		{24, 8, 0, "datagram sequence is zero"},
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const size_t size = make("ack-small");
-		assert_int_equal(size, 68);
-		memset(bytes + cases[i].at, cases[i].value, cases[i].count);
-		assert_string_equal(header_words(size), cases[i].words);
-	}
-	const size_t size = make("ack-small");
+	expect_mistakes(cases, sizeof(cases) / sizeof(cases[0]), bytes, 68, small_ack, header_words);
+	const size_t size = small_ack();
 	assert_null(header_words(size));
 	assert_string_equal(header_words(47), "datagram: 47 bytes received, fewer than 48");
 	assert_string_equal(header_words(0), "datagram: 0 bytes received, fewer than 48");

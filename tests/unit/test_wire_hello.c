@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "unit/wire_mistakes.h"
 #include "unit/wire_samples.h"
 #include "wire/ack.h"
 
@@ -19,6 +20,11 @@ static struct hello_answer answer, decoded_answer;
 static size_t encode(void)
 {
 	return hello_encode(&hello, bytes, HELLO_MAX_BYTES);
+}
+
+static size_t encode_answer(void)
+{
+	return hello_encode_answer(&answer, bytes, HELLO_ANSWER_MAX_BYTES);
 }
 
 static void set_size(size_t size)
@@ -122,15 +128,16 @@ static size_t with_tlvs(const void *tlvs, size_t count)
 	return end + count;
 }
 
+/* With a board, and a TLV that is not known. */
+static size_t small_hello(void)
+{
+	return with_tlvs("\x01\x00\x01\x00x\x63\x00\x00\x00", 9);
+}
+
 static void mistakes_of_the_fixed_part_are_named(void **state)
 {
 	(void)state;
-	static const struct {
-		size_t at;
-		size_t count;
-		uint8_t value;
-		const char *words;
-	} cases[] = {
+	static const struct wire_mistake cases[] = {
 		{0, 1, 'B', "hello: it does not begin as one"},
 		{8, 1, 2, "hello: version 2 is not the known version 1"},
 		{10, 1, 1, "hello: a reserved field is 1, not zero"},
@@ -140,12 +147,7 @@ static void mistakes_of_the_fixed_part_are_named(void **state)
 		{32, 32, 0, "hello boot key is zero"},
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const size_t size = with_tlvs("\x01\x00\x01\x00x\x63\x00\x00\x00", 9);
-		assert_null(words(size));
-		memset(bytes + cases[i].at, cases[i].value, cases[i].count);
-		assert_string_equal(words(size), cases[i].words);
-	}
+	expect_mistakes(cases, sizeof(cases) / sizeof(cases[0]), bytes, 211, small_hello, words);
 	assert_string_equal(words(63), "hello: 63 bytes received, fewer than 64");
 	assert_string_equal(words(0), "hello: 0 bytes received, fewer than 64");
 	assert_string_equal(words(HELLO_MAX_BYTES + 1), "hello: 17409 bytes, over the limit of 17408");
@@ -185,7 +187,9 @@ static void mistakes_of_the_fields_are_named(void **state)
 static const char *only(const uint8_t *tlv, size_t count)
 {
 	with_tlvs("", 0);
-	memcpy(bytes + HELLO_FIXED_BYTES, tlv, count);
+	if (count != 0) {
+		memcpy(bytes + HELLO_FIXED_BYTES, tlv, count);
+	}
 	set_size(HELLO_FIXED_BYTES + count);
 	return words(HELLO_FIXED_BYTES + count);
 }
@@ -193,33 +197,28 @@ static const char *only(const uint8_t *tlv, size_t count)
 static void what_a_hello_needs_is_needed(void **state)
 {
 	(void)state;
-	uint8_t tlv[256] = {3, 0, 6, 0};
+	static const struct {
+		uint8_t type, size, first; /* the rest of it zero */
+		const char *words;
+	} cases[] = {
+		{3, 6, 0, "hello machine is missing"},
+		{3, 5, 0, "hello MAC addresses has 5 bytes, fewer than 6"},
+		{3, 7, 0, "hello MAC addresses has 7 bytes, more than 24"},
+		{3, 30, 0, "hello MAC addresses has 30 bytes, more than 24"},
+		{5, 47, 0, "hello machine has 47 bytes, fewer than 48"},
+		{5, 48, 0, "hello CPUs is 0, the limit is 1"},
+		{5, 48, 9, "hello CPUs is 9, the limit is 8"},
+		{9, 136, 0, "hello boot stages has 136 bytes, more than 128"},
+		{9, 9, 0, "hello boot stages has 9 bytes, more than 128"},
+		{7, 31, 0, "hello core build has 31 bytes, fewer than 32"},
+		{8, 31, 0, "hello service has 31 bytes, fewer than 32"},
+	};
 
-	assert_string_equal(only(tlv, 0), "hello MAC addresses is missing");
-	assert_string_equal(only(tlv, 10), "hello machine is missing");
-	tlv[2] = 5;
-	assert_string_equal(only(tlv, 9), "hello MAC addresses has 5 bytes, fewer than 6");
-	tlv[2] = 7;
-	assert_string_equal(only(tlv, 11), "hello MAC addresses has 7 bytes, more than 24");
-	tlv[2] = 30;
-	assert_string_equal(only(tlv, 34), "hello MAC addresses has 30 bytes, more than 24");
-	tlv[0] = 5;
-	tlv[2] = 47;
-	assert_string_equal(only(tlv, 51), "hello machine has 47 bytes, fewer than 48");
-	tlv[2] = 48;
-	assert_string_equal(only(tlv, 52), "hello CPUs is 0, the limit is 1");
-	tlv[4] = 9;
-	assert_string_equal(only(tlv, 52), "hello CPUs is 9, the limit is 8");
-	tlv[0] = 9;
-	tlv[2] = 136;
-	assert_string_equal(only(tlv, 140), "hello boot stages has 136 bytes, more than 128");
-	tlv[2] = 9;
-	assert_string_equal(only(tlv, 13), "hello boot stages has 9 bytes, more than 128");
-	tlv[0] = 7;
-	tlv[2] = 31;
-	assert_string_equal(only(tlv, 35), "hello core build has 31 bytes, fewer than 32");
-	tlv[0] = 8;
-	assert_string_equal(only(tlv, 35), "hello service has 31 bytes, fewer than 32");
+	assert_string_equal(only(NULL, 0), "hello MAC addresses is missing");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint8_t tlv[256] = {cases[i].type, 0, cases[i].size, 0, cases[i].first};
+		assert_string_equal(only(tlv, 4u + cases[i].size), cases[i].words);
+	}
 	memset(bytes, 0, sizeof(bytes));
 	static uint8_t crash[HELLO_CRASH_MAX_BYTES + 9] = {10, 0, 5, 0x40}; /* 4 + 16385 */
 	assert_string_equal(only(crash, sizeof(crash)), "hello crash record has 16385 bytes, more than 16384");
@@ -247,7 +246,7 @@ static void an_answer_comes_back(void **state)
 		answer.status = (enum hello_status)status;
 		answer.is_crash_taken = status == HELLO_APPROVED;
 		memset(answer.reason, status == HELLO_APPROVED ? 0 : 'r', sizeof(answer.reason) - 1);
-		const size_t size = hello_encode_answer(&answer, bytes, HELLO_ANSWER_MAX_BYTES);
+		const size_t size = encode_answer();
 		assert_in_range(size, HELLO_ANSWER_FIXED_BYTES, HELLO_ANSWER_MAX_BYTES);
 		assert_null(answer_words(size));
 		assert_memory_equal(&decoded_answer, &answer, sizeof(answer));
@@ -260,12 +259,7 @@ static void an_answer_comes_back(void **state)
 static void mistakes_of_an_answer_are_named(void **state)
 {
 	(void)state;
-	static const struct {
-		size_t at;
-		size_t count;
-		uint8_t value;
-		const char *words;
-	} cases[] = {
+	static const struct wire_mistake cases[] = {
 		{7, 1, 'I', "answer: it does not begin as one"},
 		{8, 2, 0, "answer: version 0 is not the known version 1"},
 		{10, 1, 3, "answer status is 3, the limit is 2"},
@@ -280,14 +274,8 @@ static void mistakes_of_an_answer_are_named(void **state)
 	};
 
 	sample_answer(&answer);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const size_t size = hello_encode_answer(&answer, bytes, HELLO_ANSWER_MAX_BYTES);
-		assert_int_equal(size, 59);
-		assert_null(answer_words(size));
-		memset(bytes + cases[i].at, cases[i].value, cases[i].count);
-		assert_string_equal(answer_words(size), cases[i].words);
-	}
-	const size_t size = hello_encode_answer(&answer, bytes, HELLO_ANSWER_MAX_BYTES);
+	expect_mistakes(cases, sizeof(cases) / sizeof(cases[0]), bytes, 59, encode_answer, answer_words);
+	const size_t size = encode_answer();
 	memcpy(bytes + size, "\x01\x00\x01\x00y", 5);
 	set_size(size + 5);
 	assert_string_equal(answer_words(size + 5), "answer reason is there twice");

@@ -13,6 +13,7 @@ CREATE TABLE node (
 	labels TEXT NOT NULL DEFAULT '{}',          -- a JSON object of strings
 	admission TEXT NOT NULL,                    -- discovered, pending, approved, rejected, retired
 	cordoned INTEGER NOT NULL DEFAULT 0,
+	clash TEXT NOT NULL DEFAULT '',             -- the other node that lives on the same evidence, until a person decides
 	serial TEXT NOT NULL DEFAULT '',            -- of the board; '': it does not say
 	uuid TEXT NOT NULL DEFAULT '',
 	facts TEXT NOT NULL DEFAULT '{}',           -- of the newest hello, a JSON object
@@ -20,6 +21,7 @@ CREATE TABLE node (
 	run INTEGER NOT NULL DEFAULT 1,             -- its guests are to run
 	generation INTEGER NOT NULL DEFAULT 0,      -- of the wishes above: only rises
 	restart_generation INTEGER NOT NULL DEFAULT 0,
+	reboot TEXT NOT NULL DEFAULT '',            -- the boot that is to end, 16 hex digits
 	created_ms INTEGER NOT NULL,
 	admitted_ms INTEGER,
 	changed_ms INTEGER NOT NULL

@@ -170,12 +170,12 @@ static void tell_hello(const struct node *node, const struct sockaddr_in *from)
 	const struct hello *hello = &node->hello;
 	char build[9];
 
-	event("hello node=%s boot=%016llx instance=%u from=%s board=\"%s\" cpus=%u gic=%u ram=%lluMiB version=%s "
-	      "build=%s crash=%u hellos=%u boots=%u",
+	event("hello node=%s boot=%016llx instance=%u from=%s board=\"%s\" serial=\"%s\" cpus=%u gic=%u ram=%lluMiB "
+	      "version=%s build=%s crash=%u hellos=%u boots=%u",
 	      node->name, (unsigned long long)hello->boot_id, hello->instance, inet_ntoa(from->sin_addr),
-	      hello->board, hello->cpu_count, hello->gic_version, (unsigned long long)(hello->ram_bytes >> 20),
-	      hello->core_version, hex_print(hello->core_build_id, 4, build), hello->crash_bytes, node->hellos,
-	      node->boots);
+	      hello->board, hello->serial, hello->cpu_count, hello->gic_version,
+	      (unsigned long long)(hello->ram_bytes >> 20), hello->core_version,
+	      hex_print(hello->core_build_id, 4, build), hello->crash_bytes, node->hellos, node->boots);
 }
 
 size_t node_hello(struct nodes *nodes, const uint8_t *bytes, size_t count, const struct sockaddr_in *from,

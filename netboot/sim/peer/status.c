@@ -133,8 +133,8 @@ size_t status_text(const struct node *node, char *text, size_t size)
 
 	put(&to, "node=%s\nstate=%s\n", node->name, states[node->state]);
 	put(&to, "boot=%016llx\nboots=%u\nhellos=%u\n", (unsigned long long)hello->boot_id, node->boots, node->hellos);
-	put(&to, "board=%s\ncpus=%u\ngic=%u\nversion=%s\n", hello->board, hello->cpu_count, hello->gic_version,
-	    hello->core_version);
+	put(&to, "board=%s\nserial=%s\ncpus=%u\ngic=%u\nversion=%s\n", hello->board, hello->serial, hello->cpu_count,
+	    hello->gic_version, hello->core_version);
 	for (uint32_t i = 0; i < hello->stage_count; i++) {
 		if (hello->stage_us[i] != HELLO_TIME_UNKNOWN) {
 			put(&to, "stage%u-us=%llu\n", i, (unsigned long long)hello->stage_us[i]);
