@@ -101,7 +101,7 @@ const routes = [
 	['GET', '/settings', () => fleet.settings],
 	['PATCH', '/settings', (_, { body }) => Object.assign(fleet.settings, body)],
 	['GET', '/release', () => fleet.release],
-	['GET', '/system', () => fleet.system()],
+	['GET', '/system', () => ({ ...fleet.system(), http: { requests: 0, streams: streams.count() } })],
 	['POST', '/stream/{}', ([id], { body }) => {
 		if (!streams.change(id, body.topics)) {
 			throw none('That stream');

@@ -322,7 +322,7 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 				.map((node) => [node.id, (({ time, ...rest }) => rest)(figure(node, Date.now()))])),
 		}),
 		system: () => ({
-			version: '0.3.0', time: stamp(), started: stamp(BEGAN), power: true, http: { requests: 120, streams: 1 }, dhcp: { state: 'serving' },
+			version: '0.3.0', time: stamp(), started: stamp(BEGAN), power: true, dhcp: { state: 'serving' },
 			process: { cpu_user_s: process.cpuUsage().user / 1e6, cpu_system_s: process.cpuUsage().system / 1e6, rss_bytes: process.memoryUsage().rss },
 			database: { bytes: 1_441_792 },
 			networks: [{ interface: 'aether0', mode: 'authoritative', range: '10.77.0.10-10.77.3.250', unknown: 'enroll' }],

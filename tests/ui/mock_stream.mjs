@@ -38,9 +38,7 @@ export function makeStreams(fleetOf) {
 
 	return {
 		publish,
-		get index() {
-			return index;
-		},
+		count: () => open.size,
 		console(node, slot, offset, text) {
 			for (const one of open.values()) {
 				if (one.topics.includes(`console:${node}:${slot}`)) {

@@ -32,7 +32,7 @@ export function count(number) {
 	if (!Number.isFinite(number)) {
 		return '–';
 	}
-	return number < 10_000 ? String(Math.round(number * 10) / 10) : `${(number / 1000).toFixed(number < 100_000 ? 1 : 0)} k`;
+	return number < 10_000 ? String(number < 100 ? Math.round(number * 10) / 10 : Math.round(number)) : `${(number / 1000).toFixed(number < 100_000 ? 1 : 0)} k`;
 }
 
 export const percent = (fraction) => (Number.isFinite(fraction) ? `${Math.round(fraction * 100)} %` : '–');

@@ -3,7 +3,8 @@
 import { effect, signal } from '@preact/signals';
 import { html, render } from 'htm/preact';
 import { cli } from './cli.js';
-import { parse, path } from './router.js';
+import { parse } from './parse.js';
+import { path } from './router.js';
 import { checkSession, session } from './state/api.js';
 import { nodeOf, retry, start } from './state/model.js';
 import { nameOf } from './state/reduce.js';

@@ -11,24 +11,6 @@ export function go(to, { replace = false } = {}) {
 	scrollTo(0, 0);
 }
 
-// parse('/nodes/n-1/console/0') -> { page: 'console', id: 'n-1', slot: 0 }. Pure.
-export function parse(address) {
-	const [first, second, third, fourth, ...more] = address.split('/').filter(Boolean).map(decodeURIComponent);
-	if (more.length) {
-		return { page: 'none' };
-	}
-	if (!first || (first === 'nodes' && !second)) {
-		return { page: 'fleet' };
-	}
-	if (first === 'nodes' && third === undefined) {
-		return { page: 'node', id: second };
-	}
-	if (first === 'nodes' && third === 'console' && /^\d?$/.test(fourth ?? '')) {
-		return { page: 'console', id: second, slot: Number(fourth ?? 0) };
-	}
-	return { page: ['events', 'rules', 'tokens', 'settings', 'sign-in'].includes(first) && !second ? first : 'none' };
-}
-
 addEventListener('popstate', () => (path.value = read()));
 document.addEventListener('click', (event) => {
 	const link = event.target.closest?.('a[href]');

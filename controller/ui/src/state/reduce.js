@@ -148,6 +148,15 @@ export function framesOf(history) {
 
 export const usedCpu = (frame) => (frame?.cpu ? 1 - frame.cpu.idle : NaN);
 
+const OVERSCAN = 6; // rows beyond each edge, so that Tab always finds the next one
+
+// Which rows of a long list are drawn: its top edge is at `top` of a window of `height`.
+export function rowsInView({ top, height, rowHeight, rows }) {
+	const first = Math.max(0, Math.floor(-top / rowHeight) - OVERSCAN);
+	const last = Math.min(rows, Math.ceil((height - top) / rowHeight) + OVERSCAN);
+	return first < last ? [first, last] : [0, Math.min(rows, OVERSCAN)];
+}
+
 // A piece of a console's output by its offset, behind `have` bytes. `gap`: what is between is to be fetched first.
 export function takeOutput(have, offset, data) {
 	if (offset > have) {

@@ -5,6 +5,7 @@ import { html } from 'htm/preact';
 import { useEffect } from 'preact/hooks';
 import { cli } from '../cli.js';
 import { clock, count, duration, percent } from '../format.js';
+import { parseLabels } from '../parse.js';
 import { act, nodeActions, run, wordsOfAction } from '../state/actions.js';
 import { api } from '../state/api.js';
 import { events, figuresOf, inView, line, loaded, nodeOf, now, watched, watchNode } from '../state/model.js';
@@ -59,18 +60,6 @@ function Rename({ node }) {
 		<p class="muted">Letters, digits, '-' and '.'. Empty: its id is shown.</p><${Cli} line=${cli.rename(node.id)} />
 		<div class="buttons"><${Button} onClick=${close}>Cancel</${Button}><${Button} type="submit" tone="primary">Rename</${Button}></div>
 	</form></${Modal}>`;
-}
-
-export function parseLabels(text) {
-	const labels = {};
-	for (const word of text.split(/[\s,]+/).filter(Boolean)) {
-		const [, key, value] = /^([A-Za-z0-9][A-Za-z0-9._/-]*)=([^=]*)$/.exec(word) ?? [];
-		if (!key) {
-			throw new Error(`"${word}" is not KEY=VALUE`);
-		}
-		labels[key] = value;
-	}
-	return labels;
 }
 
 function Labels({ node }) {

@@ -5,6 +5,7 @@ import { html } from 'htm/preact';
 import { useEffect } from 'preact/hooks';
 import { cli } from '../cli.js';
 import { bytes, clock, percent } from '../format.js';
+import { secretOf } from '../parse.js';
 import { dialog, run } from '../state/actions.js';
 import { api, checkSession, signIn, signOut } from '../state/api.js';
 import { now, system } from '../state/model.js';
@@ -179,11 +180,6 @@ export function Rules() {
 
 // --- signing in: the link's secret stands in the fragment, which no server and no log ever sees
 const signing = signal({ isBusy: false, error: null });
-
-export function secretOf(text) {
-	const secret = text.trim().split('#').pop().replace(/^(link|secret)=/, '');
-	return /^[\w-]{16,200}$/.test(secret) ? secret : '';
-}
 
 async function enter(secret) {
 	signing.value = { isBusy: true, error: null };

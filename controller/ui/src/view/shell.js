@@ -4,7 +4,8 @@ import { signal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { useEffect } from 'preact/hooks';
 import { clock, duration } from '../format.js';
-import { go, parse, path } from '../router.js';
+import { parse } from '../parse.js';
+import { go, path } from '../router.js';
 import { line, loaded, now, retry } from '../state/model.js';
 import { Button, Icon, Modal } from './parts.js';
 

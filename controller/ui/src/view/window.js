@@ -2,15 +2,7 @@
 // Only the rows in view are drawn. The page scrolls, not the list: it works with find, with a phone, with the keyboard.
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-
-const OVERSCAN = 6; // rows beyond each edge, so that Tab always finds the next one
-
-// Which rows: pure.
-export function rowsInView({ top, height, rowHeight, rows }) {
-	const first = Math.max(0, Math.floor(-top / rowHeight) - OVERSCAN);
-	const last = Math.min(rows, Math.ceil((height - top) / rowHeight) + OVERSCAN);
-	return first < last ? [first, last] : [0, Math.min(rows, OVERSCAN)];
-}
+import { rowsInView } from '../state/reduce.js';
 
 // `ref` goes to the element that holds the rows; `columns` may be asked for anew when the width changes.
 export function useWindow({ count, rowHeight, columnsOf = () => 1 }) {
