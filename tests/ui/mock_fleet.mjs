@@ -36,7 +36,7 @@ const stamp = (ms = Date.now()) => new Date(ms).toISOString();
 
 export function makeFleet({ count, rate, publish, console: stream }) {
 	const nodes = new Map();
-	const hidden = new Map(); // id -> { boots, output, start, history }
+	const hidden = new Map(); // id -> { boots, output, start, seed }
 	const events = [];
 	const timers = new Set();
 	let made = 0;
@@ -85,7 +85,7 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 			boot: null,
 		};
 		nodes.set(id, node);
-		hidden.set(id, { boots: [], output: '', start: 0, history: [], seed: i });
+		hidden.set(id, { boots: [], output: '', start: 0, seed: i });
 		const [admission, stage, contact] = AXES[state];
 		const [why, next] = WORDS[state];
 		Object.assign(node, { state, admission, stage, contact, why, next });
@@ -95,9 +95,6 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 		if (['running', 'suspect', 'down', 'clash'].includes(state)) {
 			node.guests = guestsOf('running');
 			print(node, GREETING);
-			for (let s = 300; s > 0; s--) {
-				hidden.get(id).history.push(figure(node, Date.now() - s * 1000));
-			}
 		}
 		return node;
 	}
@@ -275,15 +272,6 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 	});
 	[...nodes.values()].slice(0, 40).forEach((node) => tell('node.seen', node, 'It was seen on the network.'));
 
-	setInterval(() => {
-		for (const node of nodes.values()) {
-			if (node.stage === 'running' && node.contact === 'alive') {
-				const { history } = hidden.get(node.id);
-				history.push(figure(node, Date.now()));
-				history.splice(0, history.length - 300);
-			}
-		}
-	}, 1000).unref();
 	if (rate) {
 		setInterval(() => {
 			const running = [...nodes.values()].filter((node) => node.state === 'running');
@@ -303,7 +291,8 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 		find: (id) => nodes.get(id),
 		boots: (node) => hidden.get(node.id).boots,
 		history(node) {
-			const frames = hidden.get(node.id).history;
+			const count = node.stage === 'running' ? 300 : 0;
+			const frames = Array.from({ length: count }, (_, i) => figure(node, Date.now() - (count - i) * 1000));
 			const columns = (group, keys) => Object.fromEntries(keys.map((key) => [key, frames.map((frame) => frame[group][key])]));
 			return {
 				start: frames[0]?.time ?? null, step_s: 1, count: frames.length, cpu: columns('cpu', ['guest', 'service', 'core', 'idle']),

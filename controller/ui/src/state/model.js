@@ -28,15 +28,18 @@ export const allNodes = computed(() => {
 });
 export const counts = computed(() => countStates(allNodes.value));
 
-// Many changes in one frame are one new order.
+// A change is ordered anew at once; many that follow each other, a few times a second. Each row shows its own at once.
+const ORDER_MS = 200;
 let isBumped = false;
+let bumpedAt = 0;
 function bump() {
 	if (!isBumped) {
 		isBumped = true;
 		setTimeout(() => {
 			isBumped = false;
+			bumpedAt = performance.now();
 			structure.value++;
-		}, 16);
+		}, Math.max(8, ORDER_MS - (performance.now() - bumpedAt)));
 	}
 }
 

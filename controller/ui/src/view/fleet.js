@@ -10,7 +10,7 @@ import { allNodes, counts, events, figuresOf, inView, load, loadError, loaded, n
 import { isWaiting, matches, nameOf, sortNodes, STATES, usedCpu, wordsOf } from '../state/reduce.js';
 import { makeHolder, makeRegion } from './held.js';
 import { EventLine } from './events.js';
-import { Ago, Bar, Button, Cli, Empty, Failure, Icon, Loading, Percent, State } from './parts.js';
+import { Ago, Bar, Button, Cli, Empty, Failure, Frame, Icon, Loading, Percent, State } from './parts.js';
 import { useWindow } from './window.js';
 
 const kept = (name, otherwise) => {
@@ -184,7 +184,7 @@ const ROW_HEIGHT = 41;
 function Table({ ids }) {
 	const view = useWindow({ count: ids.length, rowHeight: ROW_HEIGHT });
 	useTelemetry(ids.slice(view.begin, view.end));
-	return html`<div class="table-frame"><table class="nodes" aria-rowcount=${ids.length + 1}>
+	return html`<${Frame} label="Nodes"><table class="nodes" aria-rowcount=${ids.length + 1}>
 		<caption class="hidden">Nodes</caption>
 		<thead><tr aria-rowindex="1"><${Heading} name="name" words="Name" className="name-column" /><${Heading} name="state" words="State" className="state-column" />
 			<th scope="col" class="why">Why</th><th scope="col" class="meter">CPU</th><th scope="col" class="meter">Memory</th>
@@ -194,7 +194,7 @@ function Table({ ids }) {
 			${view.before > 0 && html`<tr aria-hidden="true" class="spacer"><td style=${{ height: `${view.before}px` }} /></tr>`}
 			${ids.slice(view.begin, view.end).map((id, i) => html`<${Row} key=${id} id=${id} place=${view.begin + i} />`)}
 			${view.after > 0 && html`<tr aria-hidden="true" class="spacer"><td style=${{ height: `${view.after}px` }} /></tr>`}
-		</tbody></table></div>`;
+		</tbody></table></${Frame}>`;
 }
 
 function useTelemetry(ids) {

@@ -11,7 +11,7 @@ import { api } from '../state/api.js';
 import { events, figuresOf, inView, line, loaded, nodeOf, now, watched, watchNode } from '../state/model.js';
 import { nameOf, usedCpu } from '../state/reduce.js';
 import { EventLine } from './events.js';
-import { Ago, Button, Cli, Empty, Failure, Icon, Loading, Modal, Percent, State } from './parts.js';
+import { Ago, Button, Cli, Empty, Failure, Frame, Icon, Loading, Modal, Percent, State } from './parts.js';
 import { Waterfall } from './waterfall.js';
 
 const charts = signal(null); // the module
@@ -129,13 +129,13 @@ function Guests({ node }) {
 	const guests = node.guests ?? [];
 	return html`<${Panel} title="Guests" id="guests">
 		${guests.length === 0 ? html`<p class="muted">None runs here yet.</p>`
-		: html`<div class="table-frame"><table class="guests"><thead><tr><th scope="col">Slot</th><th scope="col">Name</th><th scope="col">State</th>
+		: html`<${Frame} label="Guests"><table class="guests"><thead><tr><th scope="col">Slot</th><th scope="col">Name</th><th scope="col">State</th>
 			<th scope="col">CPU</th><th scope="col">Restarts</th><th scope="col"><span class="hidden">Console</span></th></tr></thead><tbody>
 			${guests.map((guest) => html`<tr key=${guest.slot}><td>${guest.slot}</td><th scope="row">${guest.name}</th>
 				<td class="reason">${guest.state}${guest.reason && `: ${guest.reason}`}${guest.state !== 'running' && guest.percent > 0 && guest.percent < 100 ? `, ${guest.percent} %` : ''}</td>
 				<td>${percent(frame?.guests?.find((one) => one.slot === guest.slot)?.cpu)}</td><td>${guest.restarts ?? 0}</td>
 				<td><a class="button" href=${`/nodes/${node.id}/console/${guest.slot}`} aria-label=${`Console of ${guest.name || guest.slot}`}>Console</a></td></tr>`)}
-		</tbody></table></div>`}<${Cli} line=${cli.console(node.id)} small /></${Panel}>`;
+		</tbody></table></${Frame}>`}<${Cli} line=${cli.console(node.id)} small /></${Panel}>`;
 }
 
 function Boots({ node }) {

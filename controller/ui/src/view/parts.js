@@ -61,12 +61,27 @@ export function Button({ name, tone = '', onClick, children, type = 'button', ..
 		onClick=${(event) => !isBusy && onClick?.(event)} ...${more}>${children}</button>`;
 }
 
-export const Empty = ({ title, children }) => html`<div class="empty"><h3>${title}</h3>${children}</div>`;
+export const Empty = ({ title, children }) => html`<div class="empty"><p class="head">${title}</p>${children}</div>`;
 
 export function Failure({ error, again }) {
-	return html`<div class="empty failure" role="alert"><h3>${error.title ?? 'It failed'}</h3><p>${error.message}</p>
+	return html`<div class="empty failure" role="alert"><p class="head">${error.title ?? 'It failed'}</p><p>${error.message}</p>
 		${error.request && html`<p class="muted">Request <code>${error.request}</code>; its lines in aetherd's log carry this id.</p>`}
 		${again && html`<${Button} onClick=${again}>Try again</${Button}>`}</div>`;
+}
+
+// A table that may be wider than its place: scrolled by keyboard, too, where it is.
+export function Frame({ label, className = '', children }) {
+	const ref = useRef(null);
+	const isWide = useSignal(false);
+	useEffect(() => {
+		const element = ref.current;
+		const watcher = new ResizeObserver(() => (isWide.value = element.scrollWidth > element.clientWidth));
+		watcher.observe(element);
+		watcher.observe(element.firstElementChild);
+		return () => watcher.disconnect();
+	}, []);
+	return html`<div ref=${ref} class=${`table-frame ${className}`} tabindex=${isWide.value ? 0 : null} role=${isWide.value ? 'region' : null}
+		aria-label=${isWide.value ? label : null}>${children}</div>`;
 }
 
 export const Loading = ({ what }) => html`<p class="loading muted" role="status">Loading ${what} …</p>`;

@@ -10,7 +10,7 @@ import { dialog, run } from '../state/actions.js';
 import { api, checkSession, signIn, signOut } from '../state/api.js';
 import { now, system } from '../state/model.js';
 import { go } from '../router.js';
-import { Button, Cli, Copy, Empty, Failure, Loading } from './parts.js';
+import { Button, Cli, Copy, Empty, Failure, Frame, Loading } from './parts.js';
 import { setTheme, theme, themes } from './shell.js';
 
 // A list of the API for one page: { items, error }.
@@ -66,9 +66,9 @@ function System() {
 		<${Fact} name="Open dashboards">${state.http?.streams}</${Fact}>
 		<${Fact} name="Power control">${state.power === undefined ? undefined : state.power ? 'by a driver' : 'no driver is configured'}</${Fact}>
 		<${Fact} name="DHCP">${typeof state.dhcp === 'object' ? state.dhcp?.state : state.dhcp}</${Fact}></dl>
-		${(state.networks ?? []).length > 0 && html`<div class="table-frame"><table><thead><tr><th scope="col">Network</th><th scope="col">Mode</th>
+		${(state.networks ?? []).length > 0 && html`<${Frame} label="Networks"><table><thead><tr><th scope="col">Network</th><th scope="col">Mode</th>
 			<th scope="col">Range</th><th scope="col">Unknown nodes</th></tr></thead><tbody>${state.networks.map((network) => html`<tr key=${network.interface}>
-			<th scope="row">${network.interface}</th><td>${network.mode}</td><td><code>${network.range}</code></td><td>${network.unknown}</td></tr>`)}</tbody></table></div>`}
+			<th scope="row">${network.interface}</th><td>${network.mode}</td><td><code>${network.range}</code></td><td>${network.unknown}</td></tr>`)}</tbody></table></${Frame}>`}
 		<${Cli} line=${cli.system()} small /></section>`;
 }
 
@@ -95,9 +95,9 @@ export function Settings() {
 		<section class="panel" aria-labelledby="release-title"><h2 id="release-title">Release</h2>
 			${shown(release, 'the release', (data) => html`<dl class="facts wide"><${Fact} name="Name">${data.name}</${Fact}><${Fact} name="Version">${data.version}</${Fact}>
 				<${Fact} name="Manifest"><code>${(data.manifest ?? '').slice(0, 16)}</code></${Fact}></dl>
-				${(data.blobs ?? []).length > 0 && html`<div class="table-frame"><table><thead><tr><th scope="col">Blob</th><th scope="col">Size</th><th scope="col">SHA-256</th></tr></thead>
+				${(data.blobs ?? []).length > 0 && html`<${Frame} label="Blobs"><table><thead><tr><th scope="col">Blob</th><th scope="col">Size</th><th scope="col">SHA-256</th></tr></thead>
 				<tbody>${data.blobs.map((blob) => html`<tr key=${blob.sha256}><th scope="row">${blob.kind}</th><td>${bytes(blob.bytes)}</td>
-				<td><code title=${blob.sha256}>${blob.sha256.slice(0, 16)}</code></td></tr>`)}</tbody></table></div>`}`)}</section>
+				<td><code title=${blob.sha256}>${blob.sha256.slice(0, 16)}</code></td></tr>`)}</tbody></table></${Frame}>`}`)}</section>
 		<section class="panel" aria-labelledby="access-title"><h2 id="access-title">Access</h2>
 			<p><a href="/tokens">API tokens</a> for programs; <a href="/rules">rules</a> that approve nodes by themselves.</p>
 			<${Button} onClick=${signOut}>Sign out</${Button}><p class="muted">Another sign-in link, on the controller's host:</p><${Cli} line=${cli.signIn()} small /></section>
@@ -137,10 +137,10 @@ export function Tokens() {
 			<${Button} type="submit" tone="primary" name="token">Make</${Button}></form><${Cli} line=${cli.addToken()} small />
 			${newToken.value && html`<div class="secret" role="status"><p><b>Copy it now: it is shown this once.</b></p><${Copy} text=${newToken.value} /></div>`}</section>
 		${shown(tokens, 'tokens', (data) => (data.items.length === 0 ? html`<${Empty} title="There is no token"><p>Make one above for a program that uses the API.</p></${Empty}>`
-			: html`<div class="table-frame panel"><table><thead><tr><th scope="col">Name</th><th scope="col">Made</th><th scope="col">Used</th><th scope="col">Ends</th>
+			: html`<${Frame} label="Tokens" className="panel"><table><thead><tr><th scope="col">Name</th><th scope="col">Made</th><th scope="col">Used</th><th scope="col">Ends</th>
 				<th scope="col"><span class="hidden">Revoke</span></th></tr></thead><tbody>${data.items.map((token) => html`<tr key=${token.id}><th scope="row">${token.name}</th>
 				<td>${clock(token.created, now.peek())}</td><td>${token.used ? clock(token.used, now.peek()) : 'never'}</td><td>${token.ends ? clock(token.ends, now.peek()) : 'never'}</td>
-				<td><${Button} tone="danger-quiet" onClick=${() => remove(token)} aria-label=${`Revoke ${token.name}`}>Revoke …</${Button}></td></tr>`)}</tbody></table></div>`))}`;
+				<td><${Button} tone="danger-quiet" onClick=${() => remove(token)} aria-label=${`Revoke ${token.name}`}>Revoke …</${Button}></td></tr>`)}</tbody></table></${Frame}>`))}`;
 }
 
 export function Rules() {
@@ -171,10 +171,10 @@ export function Rules() {
 			<label>Until <input name="ends" type="datetime-local" required defaultValue=${later(1)} min=${later(0)} /></label>
 			<${Button} type="submit" tone="primary" name="rule">Make</${Button}></form><${Cli} line=${cli.addRule({})} small /></section>
 		${shown(rules, 'rules', (data) => (data.items.length === 0 ? html`<${Empty} title="There is no rule"><p>Each node waits for a person. Make a rule above before you switch many on.</p></${Empty}>`
-			: html`<div class="table-frame panel"><table><thead><tr><th scope="col">Approves</th><th scope="col">Still</th><th scope="col">Until</th>
+			: html`<${Frame} label="Rules" className="panel"><table><thead><tr><th scope="col">Approves</th><th scope="col">Still</th><th scope="col">Until</th>
 				<th scope="col"><span class="hidden">Remove</span></th></tr></thead><tbody>${data.items.map((rule) => html`<tr key=${rule.id}><th scope="row">${words(rule.matches)}</th>
 				<td>${rule.count}</td><td>${clock(rule.ends, now.peek())}</td><td><${Button} tone="danger-quiet" onClick=${() => remove(rule)}
-				aria-label=${`Remove the rule for ${words(rule.matches)}`}>Remove …</${Button}></td></tr>`)}</tbody></table></div>`))}
+				aria-label=${`Remove the rule for ${words(rule.matches)}`}>Remove …</${Button}></td></tr>`)}</tbody></table></${Frame}>`))}
 		<${Cli} line=${cli.rules()} small />`;
 }
 

@@ -4,6 +4,7 @@ import { html } from 'htm/preact';
 import { bytes, clock, duration } from '../format.js';
 import { now } from '../state/model.js';
 import { waterfall } from '../state/reduce.js';
+import { Frame } from './parts.js';
 
 const kinds = {
 	discover: 'Asks for an address', offer: 'Is offered one', file: 'Loads', hello: 'Says hello', manifest: 'Reads the manifest',
@@ -31,9 +32,9 @@ export function Waterfall({ boot }) {
 	if (!chart.steps.length) {
 		return html`<p class="muted">No step of this boot was seen.</p>`;
 	}
-	return html`<div class="table-frame"><table class="waterfall"><caption>${clock(chart.begin)}, ${duration(chart.span)} in all</caption>
+	return html`<${Frame} label="Steps of the boot"><table class="waterfall"><caption>${clock(chart.begin)}, ${duration(chart.span)} in all</caption>
 		<thead><tr><th scope="col">Step</th><th scope="col" class="lane"><span class="hidden">When</span></th><th scope="col" class="number">At</th>
 			<th scope="col" class="number">Took</th><th scope="col" class="number">Bytes</th></tr></thead>
 		<tbody>${chart.steps.map((step) => html`<${Step} key=${`${step.kind} ${step.detail} ${step.start}`} step=${{ ...step, begin: chart.begin }} />`)}</tbody>
-	</table></div>`;
+	</table></${Frame}>`;
 }
