@@ -281,7 +281,7 @@ await check('keyboard alone: find, approve, open, answer a question', () => with
 
 await check('tokens and rules are made and taken away', async () => {
 	await withPage('/tokens', async (page) => {
-		await page.getByLabel('Name').fill('a-program');
+		await page.getByLabel('Name', { exact: true }).fill('a-program');
 		await page.getByRole('button', { name: 'Make' }).click();
 		const token = await page.locator('.secret code').innerText();
 		hold(/^aec_/.test(token), 'the token is shown once');

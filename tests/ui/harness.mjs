@@ -72,7 +72,7 @@ export async function until(what, says, ms = 10_000) {
 const strangers = [];
 const errors = [];
 let state; // cookies, after the first sign-in
-let expected = /status of 401|net::ERR|status of 409/; // what tests bring about on purpose
+const expected = /status of 401|net::ERR|status of 409/; // what tests bring about on purpose
 
 export async function newContext(more = {}) {
 	const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, storageState: state, ...more });
@@ -83,7 +83,8 @@ export async function newContext(more = {}) {
 		}
 	});
 	context.on('weberror', (error) => errors.push(String(error.error())));
-	context.on('console', (message) => message.type() === 'error' && !expected.test(message.text()) && errors.push(message.text()));
+	context.on('console', (message) => message.type() === 'error' && !expected.test(message.text()) &&
+		!message.location().url.includes('/n-zzzzzzzzzz') && errors.push(`${message.text()} ${message.location().url}`));
 	context.setDefaultTimeout(15_000);
 	return context;
 }

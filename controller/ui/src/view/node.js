@@ -56,8 +56,8 @@ function Rename({ node }) {
 			() => api('PATCH', `/nodes/${node.id}`, { name }, { rev: node.rev }));
 	};
 	return html`<${Modal} title=${`Rename ${nameOf(node)}`} onClose=${close}><form onSubmit=${submit}>
-		<label>Name <input name="name" autofocus maxlength="63" value=${node.name} pattern="[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?" /></label>
-		<p class="muted">Letters, digits, '-' and '.'. Empty: its id is shown.</p><${Cli} line=${cli.rename(node.id)} />
+		<label>Name <input name="name" autofocus maxlength="63" value=${node.name} pattern="[A-Za-z0-9._\\-]*" /></label>
+		<p class="muted">Letters, digits, '.', '_' and '-'. Empty: its id is shown.</p><${Cli} line=${cli.rename(node.id)} />
 		<div class="buttons"><${Button} onClick=${close}>Cancel</${Button}><${Button} type="submit" tone="primary">Rename</${Button}></div>
 	</form></${Modal}>`;
 }

@@ -81,7 +81,7 @@ export function Frame({ label, className = '', children }) {
 		return () => watcher.disconnect();
 	}, []);
 	return html`<div ref=${ref} class=${`table-frame ${className}`} tabindex=${isWide.value ? 0 : null} role=${isWide.value ? 'region' : null}
-		aria-label=${isWide.value ? label : null}>${children}</div>`;
+		aria-label=${isWide.value ? `${label}, as a table` : null}>${children}</div>`;
 }
 
 export const Loading = ({ what }) => html`<p class="loading muted" role="status">Loading ${what} …</p>`;
