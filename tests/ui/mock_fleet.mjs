@@ -75,12 +75,12 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 		const isPi = i % 3 === 2;
 		const node = {
 			id, rev: 1, name: ['pending', 'discovered'].includes(state) ? '' : `rack${1 + Math.floor(i / 16)}-${String(i % 16).padStart(2, '0')}`,
-			labels: i % 4 ? {} : { site: 'north', rack: String(1 + Math.floor(i / 16)) }, cordoned: i % 11 === 4, clash: '', locating: false,
+			labels: i % 4 ? {} : { site: 'north', rack: String(1 + Math.floor(i / 16)) }, cordoned: i % 11 === 4, clash: null, locating: false,
 			macs: [`52:54:00:${digits(i >> 16, 2)}:${digits((i >> 8) & 255, 2)}:${digits(i & 255, 2)}`],
 			serial: state === 'discovered' ? '' : digits(0x10000000 + i * 65_537, 16), uuid: isPi ? '' : `5ae7e12e-0000-4000-8000-${digits(i, 12)}`,
 			address: `10.77.${Math.floor(i / 200)}.${10 + (i % 200)}`, network: 'aether0', port: i % 2 ? `sw1/${i % 48}` : '',
 			board: isPi ? 'Raspberry Pi 4 B' : 'QEMU virt', cpus: state === 'discovered' ? 0 : 4, memory_mib: state === 'discovered' ? 0 : isPi ? 4096 : 1024,
-			gic: state === 'discovered' ? '' : isPi ? 'v2' : 'v3', hostname: `aether-${digits(i, 4)}`, created: stamp(Date.now() - 86_400_000 - i * 1000),
+			gic: state === 'discovered' ? 0 : isPi ? 2 : 3, hostname: `aether-${digits(i, 4)}`, created: stamp(Date.now() - 86_400_000 - i * 1000),
 			last_contact: stamp(), guests: [], service_restarts: i % 7 === 3 ? 2 : 0, uptime_s: 3600 + i, release: 'aether 0.3.0',
 			boot: null,
 		};
@@ -221,10 +221,10 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 			node.rev++;
 			tell('node.approved', node, 'It was approved.', 'admin');
 			if (node.clash && nodes.get(node.clash)) {
-				setState(nodes.get(node.clash), 'rejected', { clash: '' });
-				node.clash = '';
+				setState(nodes.get(node.clash), 'rejected', { clash: null });
+				node.clash = null;
 			}
-			setState(node, 'booting', { why: 'It boots.', cpus: node.cpus || 4, memory_mib: node.memory_mib || 1024, gic: node.gic || 'v3' });
+			setState(node, 'booting', { why: 'It boots.', cpus: node.cpus || 4, memory_mib: node.memory_mib || 1024, gic: node.gic || 3 });
 			later(120, () => boot(node));
 		},
 		reject(node) {
@@ -233,7 +233,7 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 			}
 			node.rev++;
 			tell('node.rejected', node, 'It was rejected.', 'admin');
-			setState(node, 'rejected', { clash: '' });
+			setState(node, 'rejected', { clash: null });
 		},
 		retire(node) {
 			node.rev++;
@@ -358,7 +358,7 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 				const node = make('discovered');
 				publish('nodes', 'node', node);
 				tell('node.seen', node, 'It was seen on the network.');
-				later(400, () => node.admission === 'discovered' && setState(node, 'pending', { cpus: 4, memory_mib: 1024, gic: 'v3', serial: digits(0x7000 + made, 16) }));
+				later(400, () => node.admission === 'discovered' && setState(node, 'pending', { cpus: 4, memory_mib: 1024, gic: 3, serial: digits(0x7000 + made, 16) }));
 				return node;
 			}
 			const node = nodes.get(query.id);

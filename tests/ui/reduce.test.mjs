@@ -160,6 +160,7 @@ test('labels are KEY=VALUE', () => {
 test('a line of aetherctl is quoted for a shell', () => {
 	assert.equal(cli.rename('n-1', "it's"), "aetherctl node rename n-1 'it'\\''s'");
 	assert.equal(cli.power('n-1', 'off'), 'aetherctl node power n-1 off');
+	assert.equal(cli.label('n-1', { a: '1' }, { a: '0', b: '2' }), 'aetherctl node label n-1 a=1 b-');
 	assert.equal(cli.label('n-1', { a: '1 2' }), "aetherctl node label n-1 'a=1 2'");
 });
 

@@ -44,7 +44,7 @@ const settled = computed(() => {
 const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children || html`<span class="muted">not known</span>`}</dd></div>`;
 
 export const size = (node) => [node.cpus && `${node.cpus} CPUs`, node.memory_mib && `${node.memory_mib} MiB`,
-	node.gic && `GIC${String(node.gic).startsWith('v') ? '' : 'v'}${node.gic}`].filter(Boolean).join(', ');
+	node.gic && `GICv${node.gic}`].filter(Boolean).join(', ');
 
 function PendingCard({ id }) {
 	const node = nodeOf(id).value;

@@ -76,7 +76,7 @@ function Labels({ node }) {
 			return;
 		}
 		close();
-		await run(`label ${node.id}`, cli.label(node.id, labels), 'Its labels are changed',
+		await run(`label ${node.id}`, cli.label(node.id, labels, node.labels), 'Its labels are changed',
 			() => api('PATCH', `/nodes/${node.id}`, { labels }, { rev: node.rev }));
 	};
 	const text = Object.entries(node.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' ');
@@ -92,7 +92,7 @@ function Hardware({ node, facts }) {
 	return html`<${Panel} title="Hardware" id="hardware"><dl class="facts wide">
 		<${Fact} name="Id"><code>${node.id}</code></${Fact}><${Fact} name="Board">${node.board}</${Fact}>
 		<${Fact} name="CPUs">${node.cpus && `${node.cpus}${facts?.cpu ? ` × ${facts.cpu}` : ''}`}</${Fact}>
-		<${Fact} name="Memory">${node.memory_mib && `${node.memory_mib} MiB`}</${Fact}><${Fact} name="GIC">${node.gic}</${Fact}>
+		<${Fact} name="Memory">${node.memory_mib && `${node.memory_mib} MiB`}</${Fact}><${Fact} name="GIC">${node.gic && `v${node.gic}`}</${Fact}>
 		<${Fact} name="Serial"><code>${node.serial}</code></${Fact}><${Fact} name="UUID">${node.uuid && html`<code>${node.uuid}</code>`}</${Fact}>
 		<${Fact} name="MAC"><code>${(node.macs ?? []).join(' ')}</code></${Fact}><${Fact} name="Address">${node.address && html`<code>${node.address}</code>`}</${Fact}>
 		<${Fact} name="Network">${node.network}</${Fact}><${Fact} name="Port">${node.port}</${Fact}><${Fact} name="Hostname">${node.hostname}</${Fact}>
