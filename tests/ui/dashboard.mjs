@@ -292,7 +292,7 @@ await check('tokens and rules are made and taken away', async () => {
 	await withPage('/rules', async (page) => {
 		await page.getByLabel('Serial begins with').fill('zz99');
 		await page.getByRole('button', { name: 'Make' }).click();
-		await page.getByText('serial zz99').waitFor();
+		await page.getByRole('rowheader', { name: 'serial zz99' }).waitFor();
 		await page.getByRole('button', { name: 'Remove the rule for serial zz99' }).click();
 		await page.getByRole('button', { name: 'Remove', exact: true }).click();
 		await page.getByText('There is no rule').waitFor();

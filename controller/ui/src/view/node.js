@@ -56,7 +56,7 @@ function Rename({ node }) {
 			() => api('PATCH', `/nodes/${node.id}`, { name }, { rev: node.rev }));
 	};
 	return html`<${Modal} title=${`Rename ${nameOf(node)}`} onClose=${close}><form onSubmit=${submit}>
-		<label>Name <input name="name" autofocus maxlength="63" value=${node.name} pattern="[A-Za-z0-9._\\-]*" /></label>
+		<label>Name <input name="name" autofocus maxlength="63" defaultValue=${node.name} pattern="[A-Za-z0-9._\\-]*" /></label>
 		<p class="muted">Letters, digits, '.', '_' and '-'. Empty: its id is shown.</p><${Cli} line=${cli.rename(node.id)} />
 		<div class="buttons"><${Button} onClick=${close}>Cancel</${Button}><${Button} type="submit" tone="primary">Rename</${Button}></div>
 	</form></${Modal}>`;
@@ -81,7 +81,7 @@ function Labels({ node }) {
 	};
 	const text = Object.entries(node.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' ');
 	return html`<${Modal} title=${`Labels of ${nameOf(node)}`} onClose=${close}><form onSubmit=${submit}>
-		<label>Labels <input name="labels" autofocus maxlength="900" value=${text} onInput=${(event) => event.target.setCustomValidity('')}
+		<label>Labels <input name="labels" autofocus maxlength="900" defaultValue=${text} onInput=${(event) => event.target.setCustomValidity('')}
 			placeholder="rack=2 site=north" /></label>
 		<p class="muted">KEY=VALUE, with spaces between. These replace those that it has.</p><${Cli} line=${cli.label(node.id)} />
 		<div class="buttons"><${Button} onClick=${close}>Cancel</${Button}><${Button} type="submit" tone="primary">Save</${Button}></div>

@@ -88,7 +88,7 @@ export function Settings() {
 				onClick=${() => setTheme(name)}>${name}</button>`)}</div><p class="muted">Kept in this browser.</p></section>
 		<section class="panel" aria-labelledby="beat-title"><h2 id="beat-title">Heartbeat</h2>
 			${shown(settings, 'settings', (data) => html`<form onSubmit=${save} class="inline"><label>Interval, ms <input name="interval" type="number" min="250"
-				max="60000" step="50" required value=${data.interval_ms} /></label><${Button} type="submit" name="settings">Save</${Button}></form>
+				max="60000" step="50" required defaultValue=${data.interval_ms} /></label><${Button} type="submit" name="settings">Save</${Button}></form>
 				<p class="muted">A node is suspect after 2.5 intervals without a beat, down after 8.</p>`)}
 			<${Cli} line=${cli.interval()} small /></section>
 		<${System} />
