@@ -79,6 +79,9 @@ await withPage(`/nodes/${id}`, async (page) => {
 	await check('it is renamed, and labelled', async () => {
 		await page.locator('[data-action=rename]').click();
 		await page.getByLabel('Name', { exact: true }).fill('story-1');
+		await api('PATCH', `/nodes/${id}`, { labels: { meanwhile: 'changed' } });
+		await page.locator('.title .tag', { hasText: 'meanwhile=changed' }).waitFor();
+		same(await page.getByLabel('Name', { exact: true }).inputValue(), 'story-1', 'what was typed while the node changed');
 		await page.getByRole('button', { name: 'Rename', exact: true }).click();
 		await page.getByRole('heading', { level: 1, name: 'story-1' }).waitFor();
 		await page.locator('[data-action=label]').click();
