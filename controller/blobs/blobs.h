@@ -24,7 +24,7 @@ bool blobs_name_is_valid(const char *hex);
 /*
  * Puts `count` bytes of the file from `offset` (its position is not used), or of memory. `expected`: the name that they
  * must have, or NULL. On success the blob is durable and `hex` is its name. One that is there already is checked, and
- * written again when it was damaged. False: *fail, and no blob is there that was not before.
+ * written again when it was damaged. False: *fail; the blob is not there, or whole.
  */
 bool blobs_put_fd(struct blobs *blobs, int fd, uint64_t offset, uint64_t count, const char *expected,
 		  char hex[BLOB_HEX_BYTES], struct fail *fail);
