@@ -190,13 +190,13 @@ void boot_steps_json(const struct boot *boot, struct json *json, const char *key
 		const struct boot_step *step = &boot->steps[i];
 
 		json_begin_object(json, NULL);
-		json_string(json, "kind", kinds[step->kind].name);
-		json_string(json, "detail", step->detail);
+		json_text(json, "kind", kinds[step->kind].name);
+		json_text(json, "detail", step->detail);
 		json_time(json, "start", step->start_ms);
 		json_time(json, "end", step->end_ms);
 		json_u64(json, "bytes", step->bytes);
 		json_u64(json, "total", step->total);
-		json_string(json, "problem", step->problem == BOOT_NONE ? NULL : problems[step->problem].name);
+		json_text(json, "problem", step->problem == BOOT_NONE ? NULL : problems[step->problem].name);
 		json_end_object(json);
 	}
 	json_end_array(json);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/id.h"
 #include "base/json.h"
 
 /* X(symbol, name, ends the boot, sentence, next step). %s of the sentence is the step's detail. */
@@ -103,6 +104,8 @@ struct boot {
 	struct boot_step *steps; /* in order of their start */
 	enum boot_problem problem;
 	char detail[BOOT_DETAIL_BYTES]; /* of the problem */
+	char id[ID_BYTES]; /* of ours, for a boot that is stored and never said hello; "" */
+	char vendor[64]; /* class of the DHCP client that began it; "" */
 	bool is_said; /* said hello */
 	bool is_up; /* reached running */
 };

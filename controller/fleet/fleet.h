@@ -119,6 +119,8 @@ void fleet_tell(struct fleet *fleet, const char *kind, const char *node,
 		const struct fleet_who *who, const char *sentence);
 
 /* --- rules: nodes that are approved by themselves --- */
+/* Labels are a JSON object of strings: checked, and written in order without spaces. */
+bool fleet_check_labels(const char *json, char labels[NODE_LABELS_BYTES], struct fail *fail);
 struct fleet_rule {
 	char id[ID_BYTES];
 	char arch[16], network[16], serial[HELLO_SERIAL_BYTES],

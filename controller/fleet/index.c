@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+bool index_make(struct index *index)
+{
+	*index = (struct index){.room = 0};
+	return getrandom(&index->secret, sizeof(index->secret), 0) == sizeof(index->secret);
+}
+
 static uint64_t mix(uint64_t x)
 {
 	x ^= x >> 32;
@@ -39,9 +45,6 @@ static bool grow(struct index *index)
 {
 	struct index larger = {.room = index->room == 0 ? 64 : 2 * index->room, .secret = index->secret};
 
-	if (larger.secret == 0 && getrandom(&larger.secret, sizeof(larger.secret), 0) != sizeof(larger.secret)) {
-		return false;
-	}
 	larger.slots = calloc(larger.room, sizeof(*larger.slots));
 	if (larger.slots == NULL) {
 		return false;
@@ -99,7 +102,8 @@ void index_drop(struct index *index, uint64_t key, const void *value)
 void index_free(struct index *index)
 {
 	free(index->slots);
-	*index = (struct index){.room = 0};
+	index->slots = NULL;
+	index->room = index->count = 0;
 }
 
 uint64_t index_of_mac(const uint8_t mac[6])

@@ -18,6 +18,8 @@ struct index {
 	uint64_t secret;
 };
 
+/* Draws its secret: before anything else. False: the system has no random numbers. */
+bool index_make(struct index *index);
 void *index_find(const struct index *index, uint64_t key);
 /* Takes the place of what the key had. False: no memory, nothing has changed. */
 bool index_put(struct index *index, uint64_t key, void *value);

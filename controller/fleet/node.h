@@ -80,6 +80,7 @@ struct node {
 	uint32_t hello_instance;
 	int64_t hello_wall_ms;
 	uint64_t hello_ms, hello_last_ms; /* monotonic: first and newest of this boot */
+	uint64_t told_ms; /* monotonic: when a hello of this boot was first answered with "approved"; 0: not yet */
 	bool is_crash_taken; /* ACK_CRASH_TAKEN */
 	bool is_ghost; /* an earlier boot of `of`, kept to see whether it still talks; not in any list */
 	struct node *of, *ghost;
@@ -93,7 +94,10 @@ struct node {
 	enum stage stage;
 	struct boot boot;
 	uint64_t began_ms[BOOT_LOOP_BOOTS]; /* monotonic: the newest boots that did not get to run */
-	bool is_mass_loss, is_locating;
+	bool is_mass_loss, is_locating; /* locating: people see it; a restart of the controller forgets it */
+	uint64_t fell_silent_ms; /* monotonic: alive until then */
+	uint64_t told_silent; /* seconds of silence that its JSON names */
+	bool is_splitting; /* a clash of it is being stored */
 	bool is_boot_stored; /* what of the boot is in the database is up to date */
 
 	/* the link's */
@@ -111,6 +115,7 @@ struct node {
 	struct node *next_dirty;
 	char *json; /* owned */
 	size_t json_bytes;
+	bool is_json_moving; /* it ends in times that can be written over */
 	enum shown_state shown;
 };
 

@@ -188,7 +188,7 @@ static void put_number(struct json *json, bool has, double value)
 	if (has) {
 		json_double(json, NULL, round_to(value));
 	} else {
-		json_null(json, NULL);
+		json_nil(json, NULL);
 	}
 }
 

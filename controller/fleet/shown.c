@@ -140,6 +140,9 @@ static void say_running(const struct shown_facts *facts, struct shown *shown)
 		say_problem(facts, shown);
 	} else if (facts->is_cordoned) {
 		say(shown, "Uncordon it to have it take new guests.", "It runs, and is cordoned: nothing new is started.");
+	} else if (facts->ended_guests > 0) {
+		say(shown, "Restart its guests if they are to run.", "It runs; %u of its guests powered off.",
+		    facts->ended_guests);
 	} else if (!facts->has_guests) {
 		say(shown, "Import a release to give it guests.", "It runs; there is no guest for it.");
 	} else {

@@ -42,6 +42,7 @@ struct shown_facts {
 	bool is_resumed; /* known from before the controller was started again, and not heard since */
 	bool is_mass_loss; /* it went silent together with many others */
 	bool has_guests; /* it is wanted to run some */
+	unsigned ended_guests; /* that are wanted and powered off by themselves */
 	const char *clash; /* id of the other one; NULL: none */
 	uint64_t silent_s; /* since the newest beat */
 	unsigned good, good_needed; /* beats on its way back from down */

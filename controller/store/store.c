@@ -22,7 +22,7 @@
 #include "store/readers.h"
 #include "store/writer.h"
 
-enum { WAITING_MOST = 65536, PATH_BYTES = 1024 };
+enum { PATH_BYTES = 1024 };
 
 struct store {
 	char path[PATH_BYTES];
@@ -130,10 +130,9 @@ static bool open_parts(struct store *store, const struct store_options *options,
 		return false;
 	}
 	const char *synchronous = options->synchronous != NULL ? options->synchronous : "FULL";
-	const unsigned most = options->waiting_most != 0 ? options->waiting_most : WAITING_MOST;
 	return set_up(&store->sql, synchronous, fail) && (!is_unclean || check_integrity(&store->sql, fail)) &&
 	       migrate(&store->sql, migrations, migration_count, fail) &&
-	       writer_start(&store->writer, &store->sql, most, fail);
+	       writer_start(&store->writer, &store->sql, options, fail);
 }
 
 struct store *store_open(const struct store_options *options, struct fail *fail)

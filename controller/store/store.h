@@ -33,6 +33,7 @@ struct store_options {
 	const char *vfs; /* NULL: SQLite's own; tests have others */
 	const char *synchronous; /* NULL: "FULL"; a test proves that it is needed */
 	unsigned waiting_most; /* changes that may wait; 0: 65536 */
+	unsigned checkpoint_pages; /* of the WAL, from which on the writer checkpoints; 0: 1000 */
 };
 
 /*

@@ -21,6 +21,7 @@
 
 enum {
 	GROUP_MOST = 256,
+	WAITING_MOST = 65536,
 	CHECKPOINT_PAGES = 1000,
 };
 
@@ -180,7 +181,7 @@ static void tell_group(struct writer *writer, struct change *first)
 /* A failure loses nothing: the WAL keeps it, and the next group tries again. */
 static void checkpoint(struct writer *writer)
 {
-	if (writer->wal_pages < CHECKPOINT_PAGES) {
+	if (writer->wal_pages < (int)writer->checkpoint_pages) {
 		return;
 	}
 	int pages = 0;
@@ -232,11 +233,12 @@ static void *write_forever(void *argument)
 	return NULL;
 }
 
-bool writer_start(struct writer *writer, struct sql *sql, unsigned waiting_most, struct fail *fail)
+bool writer_start(struct writer *writer, struct sql *sql, const struct store_options *options, struct fail *fail)
 {
 	memset(writer, 0, sizeof(*writer));
 	writer->sql = sql;
-	writer->waiting_most = waiting_most;
+	writer->waiting_most = options->waiting_most != 0 ? options->waiting_most : WAITING_MOST;
+	writer->checkpoint_pages = options->checkpoint_pages != 0 ? options->checkpoint_pages : CHECKPOINT_PAGES;
 	writer->last = &writer->first;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->submitted, NULL);

@@ -13,6 +13,7 @@ struct writer {
 	/* set before the thread starts */
 	struct sql *sql;
 	unsigned waiting_most;
+	unsigned checkpoint_pages;
 	pthread_t thread;
 	/* under the lock */
 	pthread_mutex_t lock;
@@ -25,7 +26,7 @@ struct writer {
 	bool is_failing; /* the last commit failed: said once */
 };
 
-bool writer_start(struct writer *writer, struct sql *sql, unsigned waiting_most, struct fail *fail);
+bool writer_start(struct writer *writer, struct sql *sql, const struct store_options *options, struct fail *fail);
 /* Commits what waits, and ends the thread. */
 void writer_stop(struct writer *writer);
 bool writer_change(struct writer *writer, store_work *work, store_done *done, void *argument, struct fail *fail);

@@ -21,6 +21,7 @@ CREATE TABLE node (
 	run INTEGER NOT NULL DEFAULT 1,             -- its guests are to run
 	generation INTEGER NOT NULL DEFAULT 0,      -- of the wishes above: only rises
 	restart_generation INTEGER NOT NULL DEFAULT 0,
+	reboot TEXT NOT NULL DEFAULT '',            -- the boot that is to end, 16 hex digits
 	created_ms INTEGER NOT NULL,
 	admitted_ms INTEGER,
 	changed_ms INTEGER NOT NULL

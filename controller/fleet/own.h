@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the fleet's own files share. Lock order: the fleet's, then the bus's; the store is never waited for under
+ * the lock. All that is declared here is called with the lock held, unless it says otherwise.
+ */
+#include <arpa/inet.h>
+#include <pthread.h>
+
+#include "fleet/boot.h"
+#include "fleet/fleet.h"
+#include "fleet/index.h"
+#include "fleet/node.h"
+#include "fleet/shown.h"
+
+enum {
+	FLEET_NODES_MAX = 20000,
+	FLEET_DISCOVERED_MAX = 4096, /* that never said hello: anybody on the wire can make those */
+	FLEET_RULES_MAX = 256,
+	FLEET_GRACE_MS = 10000, /* after the controller's own start */
+	FLEET_CLASH_SLACK_MS = 1000, /* a datagram of the boot before may have been under way */
+	FLEET_BOOTS_KEPT = 20, /* rows of a node */
+};
+
+struct fleet {
+	pthread_mutex_t lock;
+	struct fleet_options options;
+	struct node **nodes; /* in order of the id */
+	size_t count, room;
+	unsigned discovered, pending; /* of them */
+	struct index by_id, by_mac, by_boot, by_ip, by_serial, by_uuid;
+	struct node *dirty, *due, *due_last;
+	struct fleet_link link;
+	struct fleet_rule rules[FLEET_RULES_MAX];
+	unsigned rule_count;
+	bool has_release;
+	uint8_t release[ACK_SHA256_BYTES];
+	uint64_t started_ms;
+	bool is_mass_loss;
+	unsigned silent; /* nodes that are suspect or down, as of the last tick */
+	struct text scratch;
+};
+
+/* --- node.c: a node in memory --- */
+struct node *node_new(struct fleet *fleet, const char *id); /* in no index but by_id; NULL: no memory, or too many */
+void node_free(struct fleet *fleet, struct node *node); /* out of all */
+void node_add_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]); /* evidence is one node's alone: the first's */
+void node_take_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]); /* whoever had it */
+void node_set_evidence(struct fleet *fleet, struct node *node, const char *serial, const char *uuid);
+void node_set_ip(struct fleet *fleet, struct node *node, struct in_addr ip);
+void node_set_admission(struct fleet *fleet, struct node *node, enum admission admission);
+void node_dirty(struct fleet *fleet, struct node *node);
+void node_set_text(char **text, const char *value); /* owned; keeps the old one without memory */
+const char *node_name(const struct node *node);
+/* A serial or UUID that many boards share, or that says nothing. */
+bool node_is_junk(const char *evidence);
+
+/* --- show.c --- */
+void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts);
+void node_renew(struct node *node); /* writes the newest times into its JSON */
+void fleet_flush(struct fleet *fleet); /* publishes what is dirty */
+
+/* --- boots.c: the record of a boot --- */
+/* A boot begins: what there was is stored and let go. */
+void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms);
+void boots_step(struct fleet *fleet, struct node *node, const struct fleet_step *step);
+void boots_fail(struct fleet *fleet, struct node *node, enum boot_problem problem, const char *detail);
+/* The boot got to run, or failed: into the database, without waiting. */
+void boots_store(struct fleet *fleet, struct node *node, bool is_ended);
+void boots_tick(struct fleet *fleet, struct node *node, int64_t wall_ms);
+void boots_stage(struct fleet *fleet, struct node *node, enum stage_event event);
+
+/* --- beats.c, want.c, rates.c --- */
+/* What is wanted of it, anew; a wish that it was not told makes it due. */
+void want_make(struct fleet *fleet, struct node *node);
+/* The first beat since its hello, or since the controller's start. */
+void want_seed(struct fleet *fleet, struct node *node);
+/* Brings rates up to date by a beat, and keeps one reading a second. Without memory nothing is kept. */
+void rates_take(struct node *node, const struct beat *beat, uint64_t now_ms, int64_t wall_ms);
+void rates_free(struct node *node);
+
+/* --- clash.c --- */
+/* A node's boot is followed by another: the old one is kept as a ghost when it may still live. */
+void clash_keep_ghost(struct fleet *fleet, struct node *node);
+void clash_drop_ghost(struct fleet *fleet, struct node *node);
+/* The ghost spoke. */
+void clash_declare(struct fleet *fleet, struct node *ghost);
+void clash_tick(struct fleet *fleet, struct node *node, uint64_t now_ms);
+
+/* --- happening.c: a row of the event table and the bus's topic, with one number --- */
+struct happening {
+	uint64_t index; /* 0: there is none */
+	int64_t at_ms;
+	char kind[32];
+	char node[ID_BYTES];
+	char actor[48];
+	char request[24];
+	char text[256];
+};
+void happening_make(struct fleet *fleet, struct happening *happening, const char *kind, const char *node,
+		    const struct fleet_who *who, const char *format, ...) __attribute__((format(printf, 6, 7)));
+bool happening_store(struct sql *sql, const struct happening *happening, struct fail *fail); /* any thread */
+void happening_publish(struct fleet *fleet, const struct happening *happening);
+/* Makes, stores without waiting, publishes when it is durable. */
+void happening_submit(struct fleet *fleet, const char *kind, const char *node, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* --- rules.c --- */
+/* The first rule that takes it; NULL. */
+const struct fleet_rule *rules_find(struct fleet *fleet, const struct node *node, int64_t wall_ms);
+/* In the writer's thread, without the lock: approves when the rule has one left. */
+bool rules_use(struct sql *sql, const char *rule, const char *node, int64_t wall_ms, bool *is_used, struct fail *fail);
+void rules_used(struct fleet *fleet, struct node *node, const char *rule); /* copies that into memory */
+/* A node waits: does a rule take it? Without waiting. */
+void rules_try(struct fleet *fleet, struct node *node);
+
+/* --- load.c --- */
+bool fleet_load(struct fleet *fleet, struct fail *fail); /* before any thread */

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is seen on the wire before a node says anything: anybody can make such packets. So a sighting makes a node
+ * only of what looks like a boot loader, and of those only FLEET_DISCOVERED_MAX; beyond that the oldest that
+ * nothing came of gives its place.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "fleet/facts.h"
+
+enum { SCRIPT_BYTES = 65536, FORGET_MS = 120000 };
+
+struct change {
+	struct fleet *fleet;
+	char id[ID_BYTES], mac[13], uuid[37];
+	char drop[ID_BYTES]; /* that gives its place; "" */
+	struct text facts;
+	int64_t at_ms;
+	struct happening happening;
+};
+
+static bool work(struct sql *sql, void *argument, struct fail *fail)
+{
+	const struct change *change = argument;
+
+	if (change->drop[0] != '\0' &&
+	    !(sql_run(sql, fail, "DELETE FROM mac WHERE node = ?", "t", change->drop) &&
+	      sql_run(sql, fail, "DELETE FROM boot WHERE node = ?", "t", change->drop) &&
+	      sql_run(sql, fail, "DELETE FROM node WHERE id = ? AND admission = 'discovered'", "t", change->drop))) {
+		return false;
+	}
+	return sql_run(sql, fail,
+		       "INSERT INTO node (id, admission, uuid, facts, created_ms, changed_ms) "
+		       "VALUES (?, 'discovered', ?, ?, ?, ?)",
+		       "tttii", change->id, change->uuid, change->facts.bytes, change->at_ms, change->at_ms) &&
+	       sql_run(sql, fail,
+		       "INSERT INTO mac (mac, node, seen_ms) VALUES (?, ?, ?) "
+		       "ON CONFLICT (mac) DO UPDATE SET node = excluded.node, seen_ms = excluded.seen_ms",
+		       "tti", change->mac, change->id, change->at_ms) &&
+	       happening_store(sql, &change->happening, fail);
+}
+
+static void done(void *argument, const struct fail *fail)
+{
+	struct change *change = argument;
+
+	if (fail == NULL) {
+		happening_publish(change->fleet, &change->happening);
+	} else {
+		log_error("fleet", "the sighting of %s was not stored: %s", change->mac, fail->text);
+	}
+	text_free(&change->facts);
+	free(change);
+}
+
+/* The discovered one that was seen the longest ago. */
+static struct node *oldest(const struct fleet *fleet)
+{
+	struct node *found = NULL;
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		struct node *node = fleet->nodes[i];
+
+		if (node->admission == ADMISSION_DISCOVERED && node->rev != 0 &&
+		    (found == NULL || node->boot.changed_ms < found->boot.changed_ms)) {
+			found = node;
+		}
+	}
+	return found;
+}
+
+static void make_place(struct fleet *fleet, struct change *change)
+{
+	struct node *node = fleet->discovered < FLEET_DISCOVERED_MAX ? NULL : oldest(fleet);
+	char gone[64];
+
+	if (node != NULL) {
+		memcpy(change->drop, node->id, sizeof(change->drop));
+		const int length = snprintf(gone, sizeof(gone), "{\"id\":\"%s\"}", node->id);
+
+		node_free(fleet, node);
+		(void)bus_publish(fleet->options.bus, BUS_NODES, "node.gone", 0, gone, (size_t)length);
+	}
+}
+
+static void learn(struct node *node, const struct fleet_sighting *sighting)
+{
+	facts_clean(node->network, sizeof(node->network), sighting->network);
+	if (sighting->circuit[0] != '\0') {
+		facts_clean(node->port, sizeof(node->port), sighting->circuit);
+	}
+	if (sighting->hostname[0] != '\0') {
+		facts_clean(node->hostname, sizeof(node->hostname), sighting->hostname);
+	}
+	facts_clean(node->vendor, sizeof(node->vendor), sighting->vendor_class);
+	node->arch = sighting->arch;
+}
+
+static struct node *discover(struct fleet *fleet, const struct fleet_sighting *sighting)
+{
+	struct change *change = calloc(1, sizeof(*change));
+	struct fail fail;
+
+	if (change == NULL) {
+		return NULL;
+	}
+	change->fleet = fleet;
+	change->at_ms = clock_wall_ms();
+	id_make('n', change->id);
+	make_place(fleet, change);
+	struct node *node = node_new(fleet, change->id);
+
+	if (node == NULL) {
+		free(change);
+		return NULL;
+	}
+	node->created_ms = change->at_ms;
+	(void)hex_print(sighting->mac, 6, change->mac);
+	if (sighting->has_uuid) {
+		(void)facts_uuid(sighting->uuid, change->uuid);
+	}
+	node_take_mac(fleet, node, sighting->mac);
+	node_set_evidence(fleet, node, "", change->uuid);
+	learn(node, sighting);
+	facts_write(node, NULL, &change->facts);
+	happening_make(fleet, &change->happening, "node.discovered", node->id, NULL, "%s was seen on %s.", change->mac,
+		       node->network);
+	if (change->facts.is_broken || !store_submit(fleet->options.store, work, done, change, &fail)) {
+		text_free(&change->facts);
+		free(change);
+		node_free(fleet, node);
+		return NULL;
+	}
+	return node;
+}
+
+static bool is_boot_loader(const struct fleet_sighting *sighting)
+{
+	static const char *const classes[] = {"PXEClient", "U-Boot", "HTTPClient"};
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		if (strncmp(sighting->vendor_class, classes[i], strlen(classes[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The last whole file was a small one: a script, or firmware's first step, and the same boot goes on. */
+static bool is_chain(const struct node *node, const struct fleet_sighting *sighting, bool *has_file)
+{
+	const struct boot_step *last = NULL;
+
+	for (unsigned i = 0; i < node->boot.count; i++) {
+		last = node->boot.steps[i].kind == BOOT_STEP_FILE ? &node->boot.steps[i] : last;
+	}
+	*has_file = last != NULL;
+	return last != NULL && last->problem == BOOT_NONE &&
+	       (strcmp(node->boot.vendor, sighting->vendor_class) != 0 ||
+		(last->end_ms != 0 && last->bytes < SCRIPT_BYTES));
+}
+
+static bool is_new_boot(const struct node *node, const struct fleet_sighting *sighting, int64_t wall_ms)
+{
+	bool has_file;
+	const bool goes_on = is_chain(node, sighting, &has_file);
+
+	return node->boot.started_ms == 0 || node->boot.is_said || (has_file && !goes_on) ||
+	       wall_ms - node->boot.changed_ms > FORGET_MS;
+}
+
+void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
+{
+	const int64_t wall_ms = clock_wall_ms();
+	const bool is_loader = is_boot_loader(sighting);
+	char uuid[37] = "";
+
+	fleet_lock(fleet);
+	struct node *node = index_find(&fleet->by_mac, index_of_mac(sighting->mac));
+
+	if (node == NULL && sighting->has_uuid) {
+		(void)facts_uuid(sighting->uuid, uuid);
+		node = index_find(&fleet->by_uuid, index_of_text(&fleet->by_uuid, uuid));
+		node = node != NULL && strcmp(node->uuid, uuid) == 0 ? node : NULL;
+	}
+	if (node == NULL && is_loader) {
+		node = discover(fleet, sighting);
+	}
+	if (node != NULL && is_loader) {
+		const struct fleet_step step = {.kind = "discover", .start_ms = wall_ms};
+
+		if (is_new_boot(node, sighting, wall_ms)) {
+			boots_begin(fleet, node, wall_ms);
+			(void)snprintf(node->boot.vendor, sizeof(node->boot.vendor), "%s", sighting->vendor_class);
+		}
+		learn(node, sighting);
+		boots_step(fleet, node, &step);
+	} else if (node != NULL && sighting->hostname[0] != '\0' &&
+		   strcmp(node->hostname, sighting->hostname) != 0) {
+		facts_clean(node->hostname, sizeof(node->hostname), sighting->hostname);
+		node_dirty(fleet, node);
+	}
+	fleet_unlock(fleet);
+}
+
+static void take(struct fleet *fleet, struct node *node, const struct fleet_step *step)
+{
+	struct fleet_step clean = *step;
+
+	if (node == NULL || node->is_ghost) {
+		return;
+	}
+	facts_clean(clean.detail, sizeof(clean.detail), step->detail);
+	boots_step(fleet, node, &clean);
+}
+
+void fleet_step_by_mac(struct fleet *fleet, const uint8_t mac[6], const struct fleet_step *step)
+{
+	fleet_lock(fleet);
+	take(fleet, index_find(&fleet->by_mac, index_of_mac(mac)), step);
+	fleet_unlock(fleet);
+}
+
+void fleet_step_by_address(struct fleet *fleet, struct in_addr address, const struct fleet_step *step)
+{
+	fleet_lock(fleet);
+	take(fleet, index_find(&fleet->by_ip, address.s_addr), step);
+	fleet_unlock(fleet);
+}
+
+bool fleet_may_fetch(struct fleet *fleet, struct in_addr address)
+{
+	fleet_lock(fleet);
+	const struct node *node = index_find(&fleet->by_ip, address.s_addr);
+	const bool may = node != NULL && node_is_trusted(node) && node->admission == ADMISSION_APPROVED;
+
+	fleet_unlock(fleet);
+	return may;
+}
+
+void fleet_power(struct fleet *fleet, const char *id, bool is_on)
+{
+	fleet_lock(fleet);
+	struct node *node = node_by_id(fleet, id);
+
+	if (node != NULL && !is_on) {
+		boots_stage(fleet, node, STAGE_EVENT_POWER_OFF);
+	}
+	fleet_unlock(fleet);
+}
