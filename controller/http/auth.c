@@ -315,21 +315,43 @@ bool http_auth_by_token(struct http_auth *auth, const char *text, struct http_wh
 	return ok;
 }
 
+/* With the lock. *ends_ms as http_auth_ends_ms(). */
+static bool find_grant(const struct http_auth *auth, uint64_t grant, int64_t now, int64_t *ends_ms)
+{
+	for (unsigned i = 0; i < auth->session_count; i++) {
+		if (auth->sessions[i].grant == grant) {
+			*ends_ms = auth->sessions[i].ends_ms;
+			return !is_over(&auth->sessions[i], now);
+		}
+	}
+	for (unsigned i = 0; i < auth->token_count; i++) {
+		if (auth->tokens[i].grant == grant) {
+			*ends_ms = auth->tokens[i].ends_ms;
+			return *ends_ms == 0 || now < *ends_ms;
+		}
+	}
+	return false;
+}
+
 bool http_auth_is_good(struct http_auth *auth, uint64_t grant)
 {
 	const int64_t now = auth->wall_ms();
-	bool good = false;
+	int64_t ends_ms;
 
 	pthread_mutex_lock(&auth->lock);
-	for (unsigned i = 0; i < auth->session_count && !good; i++) {
-		good = auth->sessions[i].grant == grant && !is_over(&auth->sessions[i], now);
-	}
-	for (unsigned i = 0; i < auth->token_count && !good; i++) {
-		good = auth->tokens[i].grant == grant &&
-		       (auth->tokens[i].ends_ms == 0 || now < auth->tokens[i].ends_ms);
-	}
+	const bool good = find_grant(auth, grant, now, &ends_ms);
 	pthread_mutex_unlock(&auth->lock);
 	return good;
+}
+
+int64_t http_auth_ends_ms(struct http_auth *auth, uint64_t grant)
+{
+	int64_t ends_ms = 0;
+
+	pthread_mutex_lock(&auth->lock);
+	find_grant(auth, grant, 0, &ends_ms);
+	pthread_mutex_unlock(&auth->lock);
+	return ends_ms;
 }
 
 bool http_auth_end_session(struct http_auth *auth, uint64_t grant, struct fail *fail)

@@ -53,6 +53,8 @@ bool http_auth_by_session(struct http_auth *auth, const char *secret, struct htt
 bool http_auth_by_token(struct http_auth *auth, const char *token, struct http_who *who);
 bool http_auth_is_good(struct http_auth *auth, uint64_t grant);
 
+/* When a session or token ends by itself; 0: never, or it is none. */
+int64_t http_auth_ends_ms(struct http_auth *auth, uint64_t grant);
 bool http_auth_end_session(struct http_auth *auth, uint64_t grant, struct fail *fail);
 /* `ends_ms` 0: never. */
 bool http_auth_make_token(struct http_auth *auth, const char *name, int64_t ends_ms,

@@ -15,8 +15,9 @@ enum { CLIENT_WAIT_MS = 5000 };
 
 int client_connect(uint16_t port)
 {
-	const struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+					    .sin_port = htons(port),
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
@@ -115,7 +116,8 @@ void client_read(int fd, bool has_body, struct client_answer *answer)
 	memset(answer, 0, sizeof(*answer));
 	answer->body = calloc(1, CLIENT_BODY_BYTES + 1);
 	while (end == NULL && have < sizeof(answer->head) - 1) {
-		const ssize_t count = receive(fd, answer->head + have, sizeof(answer->head) - 1 - have);
+		const ssize_t count =
+			receive(fd, answer->head + have, sizeof(answer->head) - 1 - have);
 		if (count <= 0) {
 			return;
 		}
@@ -130,7 +132,8 @@ void client_read(int fd, bool has_body, struct client_answer *answer)
 	memcpy(answer->body, end + 4, answer->body_bytes);
 	end[2] = '\0';
 	while (has_body && !is_whole(answer) && answer->body_bytes < CLIENT_BODY_BYTES) {
-		const ssize_t count = receive(fd, answer->body + answer->body_bytes, CLIENT_BODY_BYTES - answer->body_bytes);
+		const ssize_t count = receive(fd, answer->body + answer->body_bytes,
+					      CLIENT_BODY_BYTES - answer->body_bytes);
 		if (count <= 0) {
 			break;
 		}
@@ -150,7 +153,8 @@ const char *client_header(const struct client_answer *answer, const char *name)
 	static char value[1024];
 	const size_t length = strlen(name);
 
-	for (const char *line = strstr(answer->head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
+	for (const char *line = strstr(answer->head, "\r\n"); line != NULL;
+	     line = strstr(line, "\r\n")) {
 		line += 2;
 		if (strncasecmp(line, name, length) == 0 && line[length] == ':') {
 			const char *text = line + length + 1 + strspn(line + length + 1, " ");
@@ -161,16 +165,18 @@ const char *client_header(const struct client_answer *answer, const char *name)
 	return NULL;
 }
 
-static void ask(int fd, const char *method, const char *target, const char *headers, const char *body,
-		struct client_answer *answer)
+static void ask(int fd, const char *method, const char *target, const char *headers,
+		const char *body, struct client_answer *answer)
 {
 	char head[CLIENT_HEAD_BYTES];
 	const bool has_host = headers != NULL && strcasestr(headers, "host:") != NULL;
-	int count = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\n%s%sConnection: close\r\n", method, target,
-			     has_host ? "" : "Host: localhost\r\n", headers != NULL ? headers : "");
+	int count = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\n%s%sConnection: close\r\n",
+			     method, target, has_host ? "" : "Host: localhost\r\n",
+			     headers != NULL ? headers : "");
 
 	if (body != NULL) {
-		count += snprintf(head + count, sizeof(head) - (size_t)count, "Content-Length: %zu\r\n%s", strlen(body),
+		count += snprintf(head + count, sizeof(head) - (size_t)count,
+				  "Content-Length: %zu\r\n%s", strlen(body),
 				  headers != NULL && strcasestr(headers, "content-type:") != NULL
 					  ? ""
 					  : "Content-Type: application/json\r\n");
@@ -188,14 +194,14 @@ static void ask(int fd, const char *method, const char *target, const char *head
 	}
 }
 
-void client_ask(uint16_t port, const char *method, const char *target, const char *headers, const char *body,
-		struct client_answer *answer)
+void client_ask(uint16_t port, const char *method, const char *target, const char *headers,
+		const char *body, struct client_answer *answer)
 {
 	ask(client_connect(port), method, target, headers, body, answer);
 }
 
-void client_ask_unix(const char *path, const char *method, const char *target, const char *headers, const char *body,
-		     struct client_answer *answer)
+void client_ask_unix(const char *path, const char *method, const char *target, const char *headers,
+		     const char *body, struct client_answer *answer)
 {
 	ask(client_connect_unix(path), method, target, headers, body, answer);
 }

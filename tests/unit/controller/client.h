@@ -26,9 +26,9 @@ void client_free(struct client_answer *answer);
 const char *client_header(const struct client_answer *answer, const char *name);
 
 /* One request on a connection of its own. `headers` are "Name: value\r\n" lines; body NULL: none. */
-void client_ask(uint16_t port, const char *method, const char *target, const char *headers, const char *body,
-		struct client_answer *answer);
-void client_ask_unix(const char *path, const char *method, const char *target, const char *headers, const char *body,
-		     struct client_answer *answer);
+void client_ask(uint16_t port, const char *method, const char *target, const char *headers,
+		const char *body, struct client_answer *answer);
+void client_ask_unix(const char *path, const char *method, const char *target, const char *headers,
+		     const char *body, struct client_answer *answer);
 /* The body as JSON; NULL: it is none. */
 json_t *client_json(const struct client_answer *answer);

@@ -30,9 +30,12 @@ static void uri_splits_and_decodes(void **state)
 
 static void uri_refuses_what_is_not_clear(void **state)
 {
-	static const char *const bad[] = {"",        "a",      "http://x/", "/%",          "/%4",	"/%zz",	     "/a%00b",
-					  "/a%2fb",  "/a\x01", "/?a=%0a",   "/?a=1&a=2",   "/?%61=1&a=2", "/?=%",    "/\x7f",
-					  "/?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q"};
+	static const char *const bad[] = {
+		"",	   "a",		"http://x/",
+		"/%",	   "/%4",	"/%zz",
+		"/a%00b",  "/a%2fb",	"/a\x01",
+		"/?a=%0a", "/?a=1&a=2", "/?%61=1&a=2",
+		"/?=%",	   "/\x7f",	"/?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q"};
 	static char large[URI_BYTES + 2];
 
 	(void)state;
@@ -50,7 +53,8 @@ static void uri_refuses_what_is_not_clear(void **state)
 	assert_true(uri_parse(&uri, large, &failed));
 }
 
-static bool nothing(void *app, const struct http_request *request, struct http_reply *reply, struct fail *fail)
+static bool nothing(void *app, const struct http_request *request, struct http_reply *reply,
+		    struct fail *fail)
 {
 	(void)app, (void)request, (void)reply, (void)fail;
 	return true;
@@ -64,7 +68,8 @@ static const struct http_route routes[] = {
 	{"GET", "/nodes/{id}/consoles/{slot}", nothing, 0, 0},
 };
 
-static const struct http_route *find(const char *method, const char *path, struct route_match *match)
+static const struct http_route *find(const char *method, const char *path,
+				     struct route_match *match)
 {
 	route_find(routes, sizeof(routes) / sizeof(routes[0]), method, path, match);
 	return match->route;
@@ -100,11 +105,22 @@ static void routes_are_found(void **state)
 static void hosts_are_a_list(void **state)
 {
 	static const char *const more[] = {"edge.example"};
-	static const char *const good[] = {"localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8080",
+	static const char *const good[] = {"localhost",	   "LOCALHOST:8080",  "127.0.0.1",
+					   "127.0.0.1:1",  "[::1]",	      "[::1]:8080",
 					   "edge.example", "Edge.Example:443"};
-	static const char *const bad[] = {"",		  "localhost.evil", "evil", "localhost:8080.evil", "localhost:", "[::1",
-					  "127.0.0.1:x",  "127.0.0.2",	    ":8080", "localhost:1234567", "localhost:80:80",
-					  "xedge.example", "[::1]evil"};
+	static const char *const bad[] = {"",
+					  "localhost.evil",
+					  "evil",
+					  "localhost:8080.evil",
+					  "localhost:",
+					  "[::1",
+					  "127.0.0.1:x",
+					  "127.0.0.2",
+					  ":8080",
+					  "localhost:1234567",
+					  "localhost:80:80",
+					  "xedge.example",
+					  "[::1]evil"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -123,16 +139,20 @@ static void hosts_are_a_list(void **state)
 static void origins_are_this_site(void **state)
 {
 	(void)state;
-	assert_true(guard_origin_is_ours("localhost:8080", "http://localhost:8080", "same-origin", true));
+	assert_true(guard_origin_is_ours("localhost:8080", "http://localhost:8080", "same-origin",
+					 true));
 	assert_true(guard_origin_is_ours("localhost:8080", "http://localhost:8080", NULL, true));
 	assert_true(guard_origin_is_ours("localhost:8080", NULL, "same-origin", true));
 	assert_true(guard_origin_is_ours("localhost:8080", NULL, NULL, false));
 	assert_false(guard_origin_is_ours("localhost:8080", NULL, NULL, true));
 	assert_false(guard_origin_is_ours("localhost:8080", "http://localhost:8081", NULL, true));
-	assert_false(guard_origin_is_ours("localhost:8080", "http://localhost:8080", "same-site", true));
-	assert_false(guard_origin_is_ours("localhost:8080", "http://localhost:8080", "cross-site", true));
+	assert_false(
+		guard_origin_is_ours("localhost:8080", "http://localhost:8080", "same-site", true));
+	assert_false(guard_origin_is_ours("localhost:8080", "http://localhost:8080", "cross-site",
+					  true));
 	assert_false(guard_origin_is_ours("localhost:8080", "null", NULL, true));
-	assert_false(guard_origin_is_ours("localhost:8080", "http://localhost:8080.evil", NULL, true));
+	assert_false(
+		guard_origin_is_ours("localhost:8080", "http://localhost:8080.evil", NULL, true));
 	assert_false(guard_origin_is_ours("localhost:8080", "http://evil", NULL, false));
 	assert_false(guard_origin_is_ours("localhost:8080", "", NULL, true));
 	assert_false(guard_origin_is_ours(NULL, "http://localhost", NULL, true));
@@ -163,7 +183,8 @@ static void json_is_shallow(void **state)
 }
 
 static const struct http_asset assets[] = {
-	{"/index.html", "text/html", (const uint8_t *)"page", 4, (const uint8_t *)"gz", 2, (const uint8_t *)"b", 1, "\"1\"", false},
+	{"/index.html", "text/html", (const uint8_t *)"page", 4, (const uint8_t *)"gz", 2,
+	 (const uint8_t *)"b", 1, "\"1\"", false},
 	{"/app.js", "text/javascript", (const uint8_t *)"code", 4, NULL, 0, NULL, 0, "\"2\"", true},
 };
 
@@ -186,10 +207,14 @@ static void assets_are_chosen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(uri_splits_and_decodes), cmocka_unit_test(uri_refuses_what_is_not_clear),
-		cmocka_unit_test(routes_are_found),	  cmocka_unit_test(hosts_are_a_list),
-		cmocka_unit_test(origins_are_this_site),  cmocka_unit_test(cookies_are_found),
-		cmocka_unit_test(json_is_shallow),	  cmocka_unit_test(assets_are_chosen),
+		cmocka_unit_test(uri_splits_and_decodes),
+		cmocka_unit_test(uri_refuses_what_is_not_clear),
+		cmocka_unit_test(routes_are_found),
+		cmocka_unit_test(hosts_are_a_list),
+		cmocka_unit_test(origins_are_this_site),
+		cmocka_unit_test(cookies_are_found),
+		cmocka_unit_test(json_is_shallow),
+		cmocka_unit_test(assets_are_chosen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

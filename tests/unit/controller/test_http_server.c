@@ -33,16 +33,19 @@ static int64_t test_clock(void)
 	return now_ms;
 }
 
-static bool echo(void *app, const struct http_request *request, struct http_reply *reply, struct fail *fail)
+static bool echo(void *app, const struct http_request *request, struct http_reply *reply,
+		 struct fail *fail)
 {
 	(void)app, (void)fail;
-	text_printf(&reply->body, "%s %s %s %zu %s", request->method, request->actor, request->params[0] ? request->params[0] : "-",
+	text_printf(&reply->body, "%s %s %s %zu %s", request->method, request->actor,
+		    request->params[0] ? request->params[0] : "-",
 		    request->json != NULL ? json_object_size(request->json) : 0, request->id);
 	http_add_header(reply, "ETag", "\"7\"");
 	return true;
 }
 
-static bool failing(void *app, const struct http_request *request, struct http_reply *reply, struct fail *fail)
+static bool failing(void *app, const struct http_request *request, struct http_reply *reply,
+		    struct fail *fail)
 {
 	uint64_t kind;
 
@@ -81,7 +84,8 @@ static void talk_closed(void *source)
 	atomic_store(&talk.is_closed, true);
 }
 
-static bool stream(void *app, const struct http_request *request, struct http_reply *reply, struct fail *fail)
+static bool stream(void *app, const struct http_request *request, struct http_reply *reply,
+		   struct fail *fail)
 {
 	const struct http_stream_source source = {talk_read, talk_closed, NULL};
 
@@ -101,14 +105,16 @@ static const struct http_route routes[] = {
 };
 
 static const struct http_asset assets[] = {
-	{"/index.html", "text/html; charset=utf-8", (const uint8_t *)"page", 4, (const uint8_t *)"gz", 2, NULL, 0, "\"1\"", false},
+	{"/index.html", "text/html; charset=utf-8", (const uint8_t *)"page", 4,
+	 (const uint8_t *)"gz", 2, NULL, 0, "\"1\"", false},
 };
 
 static void start(void)
 {
 	struct fail fail = {0};
 	const struct store_options options = {.path = database};
-	const struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	store = store_open(&options, &fail);
 	assert_string_equal(fail.text, "");
@@ -178,7 +184,8 @@ static void check_problem(const char *type)
 	assert_non_null(problem);
 	assert_string_equal(json_string_value(json_object_get(problem, "type")), type);
 	assert_int_equal(json_integer_value(json_object_get(problem, "status")), answer.status);
-	assert_string_equal(json_string_value(json_object_get(problem, "request")), client_header(&answer, "X-Request-Id"));
+	assert_string_equal(json_string_value(json_object_get(problem, "request")),
+			    client_header(&answer, "X-Request-Id"));
 	assert_true(strlen(json_string_value(json_object_get(problem, "detail"))) > 5);
 	json_decref(problem);
 }
@@ -235,14 +242,16 @@ static void headers_are_strict(void **state)
 	assert_string_equal(client_header(&answer, "X-Content-Type-Options"), "nosniff");
 	assert_string_equal(client_header(&answer, "Referrer-Policy"), "no-referrer");
 	assert_string_equal(client_header(&answer, "Cache-Control"), "no-store");
-	assert_string_equal(client_header(&answer, "Content-Security-Policy"), "default-src 'none'; frame-ancestors 'none'");
+	assert_string_equal(client_header(&answer, "Content-Security-Policy"),
+			    "default-src 'none'; frame-ancestors 'none'");
 	assert_int_equal(ask("GET", "/open", "If-None-Match: \"6\", \"7\"\r\n", NULL), 304);
 	assert_string_equal(client_header(&answer, "ETag"), "\"7\"");
 	assert_int_equal(ask("GET", "/open", "If-None-Match: \"77\"\r\n", NULL), 200);
 	assert_int_equal(ask("GET", "/nodes/n-1", "Accept-Encoding: gzip, br\r\n", NULL), 200);
 	assert_string_equal(answer.body, "gz");
 	assert_string_equal(client_header(&answer, "Content-Encoding"), "gzip");
-	assert_non_null(strstr(client_header(&answer, "Content-Security-Policy"), "script-src 'self';"));
+	assert_non_null(
+		strstr(client_header(&answer, "Content-Security-Policy"), "script-src 'self';"));
 	assert_int_equal(ask("GET", "/", "If-None-Match: \"1\"\r\n", NULL), 304);
 	assert_int_equal(ask("POST", "/", NULL, "{}"), 405);
 }
@@ -262,7 +271,8 @@ static void bodies_are_bounded(void **state)
 	assert_int_equal(ask("POST", "/things/1", header, "{\"a\":1"), 400);
 	assert_int_equal(ask("POST", "/things/1", header, "[1]"), 400);
 	assert_int_equal(ask("POST", "/things/1", header, "{} x"), 400);
-	assert_int_equal(ask("POST", "/things/1", header, "{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}"), 400);
+	assert_int_equal(
+		ask("POST", "/things/1", header, "{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}"), 400);
 	assert_int_equal(ask("POST", "/things/1", header, ""), 200);
 	assert_int_equal(ask("GET", "/things/1", header, "{}"), 400);
 	memset(large, ' ', sizeof(large) - 1);
@@ -271,10 +281,11 @@ static void bodies_are_bounded(void **state)
 	/* Without a length, in pieces. */
 	const int fd = client_connect(port);
 	char text[512];
-	const int count = snprintf(text, sizeof(text),
-				   "POST /things/1 HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: application/json\r\n"
-				   "Transfer-Encoding: chunked\r\n\r\n65\r\n%-101s\r\n0\r\n\r\n",
-				   header, "{}");
+	const int count = snprintf(
+		text, sizeof(text),
+		"POST /things/1 HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: application/json\r\n"
+		"Transfer-Encoding: chunked\r\n\r\n65\r\n%-101s\r\n0\r\n\r\n",
+		header, "{}");
 	client_send(fd, text, (size_t)count);
 	client_read(fd, true, &raw);
 	assert_int_equal(raw.status, 413);
@@ -414,7 +425,8 @@ static void tokens_are_revoked(void **state)
 	assert_false(http_auth_end_token(auth, id, &fail));
 	assert_int_equal(fail.kind, FAIL_NOT_FOUND);
 	assert_false(http_auth_make_token(auth, "", 0, id, header, &fail));
-	assert_false(http_auth_make_token(auth, "12345678901234567890123456789012345678901", 0, id, header, &fail));
+	assert_false(http_auth_make_token(auth, "12345678901234567890123456789012345678901", 0, id,
+					  header, &fail));
 	assert_int_equal(ask("GET", "/things/1", "Authorization: Basic eDp5\r\n", NULL), 401);
 	assert_int_equal(ask("GET", "/things/1", "Authorization: Bearer aec_t-0\r\n", NULL), 401);
 }
@@ -491,11 +503,11 @@ static void sockets_are_checked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_routes),		  cmocka_unit_test(headers_are_strict),
-		cmocka_unit_test(bodies_are_bounded),	  cmocka_unit_test(strangers_are_kept_out),
-		cmocka_unit_test(links_are_good_once),	  cmocka_unit_test(sessions_end),
-		cmocka_unit_test(tokens_are_revoked),	  cmocka_unit_test(streams_sleep_and_wake),
-		cmocka_unit_test(a_stop_ends_streams),	  cmocka_unit_test(sockets_are_checked),
+		cmocka_unit_test(it_routes),	       cmocka_unit_test(headers_are_strict),
+		cmocka_unit_test(bodies_are_bounded),  cmocka_unit_test(strangers_are_kept_out),
+		cmocka_unit_test(links_are_good_once), cmocka_unit_test(sessions_end),
+		cmocka_unit_test(tokens_are_revoked),  cmocka_unit_test(streams_sleep_and_wake),
+		cmocka_unit_test(a_stop_ends_streams), cmocka_unit_test(sockets_are_checked),
 	};
 	const int result = cmocka_run_group_tests(tests, set_up, tear_down);
 
