@@ -12,9 +12,8 @@
 #include <unistd.h>
 
 #include "http/listen.h"
+#include "link/link.h"
 #include "monitor/observer.h"
-
-enum { UDP_RECEIVE_BYTES = 4 << 20 };
 
 bool handed_add(struct handed *handed, int fd, const char *name, unsigned place)
 {
@@ -46,27 +45,6 @@ static int open_people(const struct conf *conf, struct fail *fail)
 	return fail->kind == FAIL_NOT_FOUND ? listen_for_people(&address, fail) : -1;
 }
 
-static int open_udp(const struct sockaddr_in *address, struct fail *fail)
-{
-	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const int bytes = UDP_RECEIVE_BYTES;
-	char text[INET_ADDRSTRLEN];
-
-	if (fd >= 0 && bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
-		/* Beats of a whole fleet may come at once; FORCE needs a right, and its lack does no harm. */
-		if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0) {
-			setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-		}
-		return fd;
-	}
-	fail_set(fail, FAIL_UNAVAILABLE, "cannot hear nodes on UDP %s:%u: %s; is it an address of this host (ip address)?",
-		 inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text)), ntohs(address->sin_port), strerror(errno));
-	if (fd >= 0) {
-		close(fd);
-	}
-	return -1;
-}
-
 static bool take(struct handed *handed, int fd, const char *name, unsigned place)
 {
 	return fd >= 0 && handed_add(handed, fd, name, place);
@@ -78,7 +56,6 @@ static bool open_network(struct handed *handed, const struct conf *conf, unsigne
 	const struct sockaddr_in address = endpoint(network->address, conf->node_port);
 
 	return take(handed, listen_tcp(&address, fail), "nodes.%u", place) &&
-	       take(handed, open_udp(&address, fail), "link.%u", place) &&
 	       take(handed, observer_open(network->interface, fail), "observer.%u", place);
 }
 
@@ -86,6 +63,13 @@ bool handed_open(struct handed *handed, const struct conf *conf, struct fail *fa
 {
 	bool is_good = take(handed, open_people(conf, fail), "people", 0);
 
+	if (is_good && conf->network_count > 0) {
+		/* One for all: several networks need every address of this host, and the kernel picks the right one to
+		 * answer from. */
+		const struct sockaddr_in address =
+			endpoint(conf->network_count == 1 ? conf->networks[0].address : INADDR_ANY, conf->node_port);
+		is_good = take(handed, link_socket(&address, fail), "link", 0);
+	}
 	for (unsigned i = 0; is_good && i < conf->network_count; i++) {
 		is_good = open_network(handed, conf, i, fail);
 	}
