@@ -164,7 +164,8 @@ static void mass_loss(struct fleet *fleet, uint64_t now_ms, const struct tally *
 		flag_mass_loss(fleet, now_ms, tally);
 	} else if (fleet->is_mass_loss && tally->flagged == 0) {
 		fleet->is_mass_loss = false;
-		happening_submit(fleet, "system.mass-loss-over", "", "All nodes that went silent at once are heard again.");
+		happening_submit(fleet, "system.mass-loss-over", "",
+				 "All nodes that went silent at once are heard again.");
 	}
 }
 
@@ -278,8 +279,8 @@ bool fleet_set_interval(struct fleet *fleet, uint32_t interval_ms, const struct 
 	struct setting setting = {.fleet = fleet, .name = "interval_ms", .interval_ms = interval_ms};
 
 	if (interval_ms < ACK_INTERVAL_MIN_MS || interval_ms > ACK_INTERVAL_MAX_MS) {
-		return fail_set(fail, FAIL_INVALID, "The interval of beats is %d to %d ms, not %u.", ACK_INTERVAL_MIN_MS,
-				ACK_INTERVAL_MAX_MS, interval_ms);
+		return fail_set(fail, FAIL_INVALID, "The interval of beats is %d to %d ms, not %u.",
+				ACK_INTERVAL_MIN_MS, ACK_INTERVAL_MAX_MS, interval_ms);
 	}
 	(void)snprintf(setting.value, sizeof(setting.value), "%u", interval_ms);
 	happening_make(fleet, &setting.happening, "setting.interval", "", who, "Nodes beat every %u ms.", interval_ms);

@@ -117,7 +117,8 @@ void happening_submit(struct fleet *fleet, const char *kind, const char *node, c
 	submit(fleet, submitted);
 }
 
-void fleet_tell(struct fleet *fleet, const char *kind, const char *node, const struct fleet_who *who, const char *sentence)
+void fleet_tell(struct fleet *fleet, const char *kind, const char *node, const struct fleet_who *who,
+		const char *sentence)
 {
 	struct submitted *submitted = malloc(sizeof(*submitted));
 

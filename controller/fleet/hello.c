@@ -339,7 +339,12 @@ bool fleet_hello(struct fleet *fleet, const struct hello *hello, const struct so
 		 struct hello_answer *answer, struct fail *fail)
 {
 	struct change change = {
-		.fleet = fleet, .hello = hello, .from = from->sin_addr, .at_ms = clock_wall_ms(), .facts = {.most = 16384}};
+		.fleet = fleet,
+		.hello = hello,
+		.from = from->sin_addr,
+		.at_ms = clock_wall_ms(),
+		.facts = {.most = 16384},
+	};
 	bool is_planned = false;
 	bool is_good = true;
 

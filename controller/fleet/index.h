@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A hash table of 64-bit keys to pointers, not owned. The key 0 is none: it is never found, and adding it does nothing. Places are
- * mixed with a secret of the table's own, since nodes choose most keys. */
+/*
+ * A hash table of 64-bit keys to pointers, not owned. The key 0 is none: it is never found, and adding it does
+ * nothing. Places are mixed with a secret of the table's own, since nodes choose most keys.
+ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -49,8 +49,8 @@ static bool load_nodes(struct fleet *fleet, struct sql *sql, struct fail *fail)
 	struct sql_row row;
 
 	sql_query(sql, &row,
-		  "SELECT id, rev, name, labels, admission, cordoned, clash, serial, uuid, facts, manifest, run, generation, "
-		  "restart_generation, created_ms, admitted_ms FROM node ORDER BY created_ms, id",
+		  "SELECT id, rev, name, labels, admission, cordoned, clash, serial, uuid, facts, manifest, run, "
+		  "generation, restart_generation, created_ms, admitted_ms FROM node ORDER BY created_ms, id",
 		  "");
 	while (sql_next(&row)) {
 		if (!load_node(fleet, &row)) {
@@ -119,8 +119,9 @@ static bool load_boots(struct fleet *fleet, struct sql *sql, struct fail *fail)
 	struct sql_row row;
 
 	sql_query(sql, &row,
-		  "SELECT boot.id, boot.node, boot.key, boot.started_ms, boot.outcome, boot.crash IS NOT NULL, node.reboot "
-		  "FROM boot JOIN node ON node.id = boot.node WHERE boot.ended_ms IS NULL ORDER BY boot.started_ms DESC",
+		  "SELECT boot.id, boot.node, boot.key, boot.started_ms, boot.outcome, boot.crash IS NOT NULL, "
+		  "node.reboot FROM boot JOIN node ON node.id = boot.node WHERE boot.ended_ms IS NULL "
+		  "ORDER BY boot.started_ms DESC",
 		  "");
 	while (sql_next(&row)) {
 		load_boot(fleet, &row);

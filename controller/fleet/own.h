@@ -44,7 +44,8 @@ struct fleet {
 /* --- node.c: a node in memory --- */
 struct node *node_new(struct fleet *fleet, const char *id); /* in no index but by_id; NULL: no memory, or too many */
 void node_free(struct fleet *fleet, struct node *node); /* out of all */
-void node_add_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]); /* evidence is one node's alone: the first's */
+/* Evidence is one node's alone: the first's. */
+void node_add_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]);
 void node_take_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]); /* whoever had it */
 void node_set_evidence(struct fleet *fleet, struct node *node, const char *serial, const char *uuid);
 void node_set_ip(struct fleet *fleet, struct node *node, struct in_addr ip);

@@ -22,7 +22,8 @@ struct ring_rows {
 	uint8_t causes[RING_SECONDS / RING_CAUSES_EVERY][RING_CAUSES];
 };
 
-static const char *const causes[] = {"irq", "hvc", "smc", "wfx", "sysreg", "gic", "uart", "abort", "fp", "other", "rtc"};
+static const char *const causes[] = {"irq",  "hvc",   "smc", "wfx",   "sysreg", "gic",
+				     "uart", "abort", "fp",  "other", "rtc"};
 
 const char *ring_cause_name(unsigned cause)
 {
@@ -242,7 +243,8 @@ void ring_json(const struct ring *ring, struct json *json, const char *key)
 	put_groups(ring, json);
 	json_begin_object(json, "exits");
 	for (unsigned i = 0; ring_cause_name(i) != NULL; i++) {
-		put_column(ring, json, ring_cause_name(i), offsetof(struct ring_reading, causes) + i * sizeof(float), true);
+		put_column(ring, json, ring_cause_name(i), offsetof(struct ring_reading, causes) + i * sizeof(float),
+			   true);
 	}
 	json_end_object(json);
 	json_begin_array(json, "guests");

@@ -154,7 +154,8 @@ static void put_guests(struct json *json, const struct node *node)
 		json_begin_object(json, NULL);
 		json_u64(json, "slot", slot);
 		json_text(json, "name", name);
-		json_text(json, "state", guest->state < WIRE_GUEST_STATE_COUNT ? guest_states[guest->state] : "unknown");
+		json_text(json, "state",
+			  guest->state < WIRE_GUEST_STATE_COUNT ? guest_states[guest->state] : "unknown");
 		json_text(json, "reason",
 			  guest->reason == WIRE_REASON_NONE ? "" : wire_guest_reason_text(guest->reason));
 		json_u64(json, "percent", guest->percent);

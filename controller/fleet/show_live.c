@@ -215,7 +215,10 @@ static void put_live(struct json *json, const struct node *node, const char *id)
 	json_text(json, "address", address);
 	json_time(json, "started", node->boot.started_ms);
 	json_time(json, "ended", 0);
-	json_text(json, "outcome", problem != BOOT_NONE ? boot_problem_name(problem) : node->boot.is_up ? "running" : "");
+	json_text(json, "outcome",
+		  problem != BOOT_NONE ? boot_problem_name(problem) :
+		  node->boot.is_up     ? "running" :
+					 "");
 	json_text(json, "problem", problem != BOOT_NONE ? boot_problem_name(problem) : NULL);
 	json_text(json, "text",
 		  problem != BOOT_NONE ?

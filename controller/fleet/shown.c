@@ -139,7 +139,8 @@ static void say_running(const struct shown_facts *facts, struct shown *shown)
 	} else if (facts->problem != BOOT_NONE) {
 		say_problem(facts, shown);
 	} else if (facts->is_cordoned) {
-		say(shown, "Uncordon it to have it take new guests.", "It runs, and is cordoned: nothing new is started.");
+		say(shown, "Uncordon it to have it take new guests.",
+		    "It runs, and is cordoned: nothing new is started.");
 	} else if (facts->ended_guests > 0) {
 		say(shown, "Restart its guests if they are to run.", "It runs; %u of its guests powered off.",
 		    facts->ended_guests);
@@ -178,7 +179,8 @@ void shown_make(const struct shown_facts *facts, struct shown *shown)
 	switch (shown->state) {
 	case SHOWN_CLASH:
 		say(shown, "Approve the one that is yours (the other is then rejected), or reject one.",
-		    "Two nodes with the same serial, UUID or MAC address live at once: the other one is %s. Neither is trusted.",
+		    "Two nodes with the same serial, UUID or MAC address live at once: the other one is %s. "
+		    "Neither is trusted.",
 		    facts->clash);
 		break;
 	case SHOWN_DISCOVERED:
@@ -190,7 +192,8 @@ void shown_make(const struct shown_facts *facts, struct shown *shown)
 		say(shown, "Approve or reject it.", "It said hello and waits for somebody to decide.");
 		break;
 	case SHOWN_REJECTED:
-		say(shown, "Approve it if that was a mistake.", "It was rejected: it gets nothing from this controller.");
+		say(shown, "Approve it if that was a mistake.",
+		    "It was rejected: it gets nothing from this controller.");
 		break;
 	case SHOWN_RETIRED:
 		say(shown, "Approve it to take it into service again.", "It was taken out of service.");

@@ -316,12 +316,12 @@ bool fleet_check_labels(const char *text, char labels[NODE_LABELS_BYTES], struct
 	free(dump);
 	json_decref(object);
 	return is_good || fail_set(fail, FAIL_INVALID,
-				   "Labels are an object of up to 32 strings, 1023 bytes in all: names of letters, digits and "
-				   "\"._-/\", values of up to 127 bytes.");
+				   "Labels are an object of up to 32 strings, 1023 bytes in all: names of letters, "
+				   "digits and \"._-/\", values of up to 127 bytes.");
 }
 
-bool fleet_label(struct fleet *fleet, const char *id, const char *labels_json, uint64_t rev, const struct fleet_who *who,
-		 struct fail *fail)
+bool fleet_label(struct fleet *fleet, const char *id, const char *labels_json, uint64_t rev,
+		 const struct fleet_who *who, struct fail *fail)
 {
 	struct change change;
 	char labels[NODE_LABELS_BYTES];
@@ -383,13 +383,21 @@ bool fleet_cordon(struct fleet *fleet, const char *id, bool on, uint64_t rev, co
 static struct node *find_heard(struct fleet *fleet, const char *id, const char *what, struct fail *fail)
 {
 	struct node *node = find(fleet, id, 0, fail);
+	const char *why = NULL;
 
-	if (node != NULL && (!node_is_trusted(node) || node->admission != ADMISSION_APPROVED || node->boot_id == 0)) {
-		(void)fail_set(fail, FAIL_CONFLICT, "%s cannot %s: %s", node_name(node), what,
-			       node->clash[0] != '\0'			    ? "another node has the same identity, decide which is yours first." :
-			       node->admission != ADMISSION_APPROVED ? "it is not approved." :
-								       "it has not said hello: switch it on.");
-		node = NULL;
+	if (node == NULL) {
+		return NULL;
+	}
+	if (node->clash[0] != '\0') {
+		why = "another node has the same identity: decide first which one is yours.";
+	} else if (node->admission != ADMISSION_APPROVED) {
+		why = "it is not approved.";
+	} else if (node->boot_id == 0) {
+		why = "it has not said hello: switch it on.";
+	}
+	if (why != NULL) {
+		(void)fail_set(fail, FAIL_CONFLICT, "%s cannot %s: %s", node_name(node), what, why);
+		return NULL;
 	}
 	return node;
 }

@@ -5,8 +5,12 @@
  * hypervisor range. Only the service may make them; a guest gets NOT_SUPPORTED.
  *
  * x0 holds the identifier, x1.. the arguments. On return x0 is 0 or a negative AETHER_E*, and x1..x3 are
- * results where the call has some, else unchanged; all other registers are preserved. A call whose work is
- * long (it scrubs or cleans memory) is interrupted and continued without the caller seeing it.
+ * results where the call has some, else unchanged; all other registers are preserved.
+ *
+ * VM_CREATE, VM_START, VM_RESET and VM_DESTROY are long: they scrub or clean memory. They are interrupted and continued
+ * without the caller seeing it, but after about a millisecond they return EAGAIN with all arguments as they were: the
+ * same call goes on, now or after whatever else the service has to do. How far it is stands in the VM, whose state says
+ * what is under way; so a later instance of the service can go on too.
  */
 #include <stdint.h>
 
@@ -17,15 +21,17 @@
  * read-write at AETHER_IPA_LOAD(VM), and the VM is LOADING. With AETHER_VM_STORE it has no vCPU (x2 is 0) and is never
  * started: it is memory in which the service keeps payloads over a guest's reset. The tag is the service's own, and
  * told again by VM_INFO. x5 is the number that a guest gets if that one is free, else it gets the lowest that is.
- * ENOMEM, EINVAL (size, count, flags), EBUSY (no VM of that kind free) */
+ * If a VM with the same x1 to x4 is CREATING, the call goes on with that one.
+ * EAGAIN, ENOMEM, EINVAL (size, count, flags), EBUSY (no VM of that kind free) */
 #define AETHER_HVC_VM_CREATE AETHER_HVC(0)
 /* x1 VM (LOADING), x2 entry IPA, x3 value of x0 at entry. Takes the RAM from the service, cleans it to the point of
- * coherency and starts vCPU 0. ESTATE (not LOADING, a store), EINVAL (entry outside its RAM). A STARTING VM, which an
- * earlier instance of the service left so, goes on as that one wanted. */
+ * coherency and starts vCPU 0. EAGAIN, ESTATE (not LOADING, a store), EINVAL (entry outside its RAM), ENOMEM (it is
+ * STOPPED). A STARTING VM goes on as was wanted when that began, perhaps by an earlier instance of the service. */
 #define AETHER_HVC_VM_START AETHER_HVC(1)
-/* x1 VM (STOPPED or LOADING). Scrubs its RAM and makes it LOADING again, every vCPU in its first state. ESTATE */
+/* x1 VM (STOPPED, LOADING or RESETTING). Scrubs its RAM and makes it LOADING again, every vCPU in its first state.
+ * EAGAIN, ESTATE */
 #define AETHER_HVC_VM_RESET AETHER_HVC(2)
-/* x1 VM (STOPPED, LOADING, or CREATING or DESTROYING of an earlier instance). Scrubs and frees all it has. ESTATE */
+/* x1 VM (STOPPED, LOADING, CREATING or DESTROYING). Scrubs and frees all it has. EAGAIN, ESTATE */
 #define AETHER_HVC_VM_DESTROY AETHER_HVC(3)
 /* x1 VM (RUNNING or PAUSED). Ends it; an event tells when no CPU runs it any more. ESTATE */
 #define AETHER_HVC_VM_STOP AETHER_HVC(4)

@@ -25,6 +25,7 @@
 #define NEVER UINT64_MAX
 #define COUNT_MOST 1000000u
 #define MEAN_MOST_US UINT64_C(3600000000)
+#define SWEEP_MOST (UINT64_C(1) << 31)
 #define LOOP_MS 8000u /* what has been told to misbehave and lives on is ended then: silence has its own time-out */
 #define MISBEHAVES_MS 1000u
 #define WINDOWS 2u /* for one hypercall number */
@@ -33,21 +34,25 @@
 static struct {
 	uint64_t random;
 	uint64_t left;
-	uint64_t mean; /* ticks */
+	uint64_t mean; /* ticks; of a sweep the step */
+	uint64_t step; /* of a sweep: its number */
+	uint64_t span; /* of a sweep: of its CPU, until it is ended */
+	uint64_t used_at; /* of a sweep: what the service had had of its CPU at its entry */
 	uint64_t kinds;
 	uint64_t at; /* ticks: what comes next, comes then */
 	enum aether_chaos kind; /* of what comes next */
-	bool is_waiting; /* for the call in hand, until `at` */
+	bool is_waiting; /* for the call in hand, until `at`; for the call from which steps count */
 	bool is_sent; /* it has been told to misbehave */
 	uint32_t call; /* the number whose turn it is */
 	uint32_t windows; /* in which it was not called */
 	uint64_t seen; /* numbers that were ever called */
 } chaos;
 
-static const char *const kind_words[AETHER_CHAOS_COUNT] = {
+static const char *const kind_words[AETHER_CHAOS_KINDS] = {
 	[AETHER_CHAOS_KILL] = "kill",	[AETHER_CHAOS_CALL_ENTRY] = "entry", [AETHER_CHAOS_CALL_EXIT] = "exit",
 	[AETHER_CHAOS_FAULT] = "fault", [AETHER_CHAOS_LOOP] = "loop",	     [AETHER_CHAOS_STACK] = "stack",
-	[AETHER_CHAOS_HEAP] = "heap",
+	[AETHER_CHAOS_HEAP] = "heap",	[AETHER_CHAOS_SWEEP] = "sweep",
+	[AETHER_CHAOS_STEPS] = "steps",
 };
 
 /* xorshift64* (Vigna 2016). */
@@ -74,20 +79,53 @@ void chaos_init(void)
 	chaos.seen = 0;
 }
 
+static bool is_sweep(uint64_t kinds)
+{
+	return kinds == BIT(AETHER_CHAOS_SWEEP) || kinds == BIT(AETHER_CHAOS_STEPS);
+}
+
+static uint64_t used_ticks(uint64_t now)
+{
+	return vcpu_loaded_ticks(vms[VM_SERVICE].vcpus[0], now);
+}
+
 void chaos_entered(uint64_t now)
 {
 	if (chaos.left == 0) {
 		return;
 	}
-	chaos.kind = draw_kind();
-	chaos.at = now + draw() % (2 * chaos.mean);
-	chaos.is_waiting = false;
+	if (is_sweep(chaos.kinds)) {
+		chaos.kind = chaos.kinds == BIT(AETHER_CHAOS_SWEEP) ? AETHER_CHAOS_SWEEP : AETHER_CHAOS_STEPS;
+		chaos.used_at = used_ticks(now);
+		chaos.span = chaos.mean * chaos.step++;
+	} else {
+		chaos.kind = draw_kind();
+		chaos.at = now + draw() % (2 * chaos.mean);
+	}
+	chaos.is_waiting = chaos.kind == AETHER_CHAOS_STEPS;
 	chaos.is_sent = false;
+}
+
+/* While others have the CPU it comes no nearer. */
+static uint64_t sweep_deadline(uint64_t now)
+{
+	const struct vcpu *vcpu = vms[VM_SERVICE].vcpus[0];
+	const uint64_t used = used_ticks(now) - chaos.used_at;
+	if (chaos.is_waiting) {
+		return NEVER;
+	}
+	if (used >= chaos.span) {
+		return 0;
+	}
+	return percpu[vcpu->cpu].current == vcpu ? now + (chaos.span - used) : NEVER;
 }
 
 uint64_t chaos_deadline(void)
 {
-	return chaos.left != 0 ? chaos.at : NEVER;
+	if (chaos.left == 0) {
+		return NEVER;
+	}
+	return is_sweep(chaos.kinds) ? sweep_deadline(hal_ticks()) : chaos.at;
 }
 
 bool chaos_is_running(void)
@@ -143,7 +181,7 @@ static uint64_t window(void)
 void chaos_check(uint64_t now)
 {
 	struct vcpu *vcpu = vms[VM_SERVICE].vcpus[0];
-	if (chaos.left == 0 || now < chaos.at) {
+	if (now < chaos_deadline()) {
 		return;
 	}
 	switch (chaos.kind) {
@@ -166,7 +204,7 @@ void chaos_check(uint64_t now)
 		misbehave(vcpu, now);
 		return;
 	default:
-		kill(AETHER_CHAOS_KILL, vcpu->pc);
+		kill(chaos.kind, vcpu->pc);
 		return;
 	}
 }
@@ -194,10 +232,34 @@ bool chaos_at_call(uint64_t call, bool is_entry)
 	return true;
 }
 
+/* Of a sweep: the number of its first step, and the step in ticks. */
+static bool begin_sweep(uint64_t first, uint64_t count, uint64_t step)
+{
+	if (first > SWEEP_MOST || count > COUNT_MOST || step == 0 || step > SWEEP_MOST) {
+		return false;
+	}
+	chaos.step = first;
+	chaos.mean = step;
+	return true;
+}
+
+static bool begin_draws(uint64_t seed, uint64_t count, uint64_t mean_us, uint64_t kinds)
+{
+	if (count > COUNT_MOST || mean_us == 0 || mean_us > MEAN_MOST_US || kinds == 0 ||
+	    kinds >= BIT(AETHER_CHAOS_COUNT)) {
+		return false;
+	}
+	chaos.random = seed != 0 ? seed : 1;
+	chaos.mean = hal_ticks_per_second() * mean_us / 1000000;
+	chaos.mean = chaos.mean != 0 ? chaos.mean : 1;
+	chaos.call = 0;
+	next_call();
+	return true;
+}
+
 enum exit_action chaos_call(struct vcpu *vcpu)
 {
 	const uint64_t count = vcpu->x[2];
-	const uint64_t mean_us = vcpu->x[3];
 	const uint64_t kinds = vcpu->x[4];
 	vcpu->x[0] = 0;
 	chaos.seen |= BIT(AETHER_HVC_CHAOS - AETHER_HVC(0));
@@ -205,20 +267,20 @@ enum exit_action chaos_call(struct vcpu *vcpu)
 		chaos.left = 0;
 	}
 	if (chaos.left == 0 && count != 0) {
-		if (count > COUNT_MOST || mean_us == 0 || mean_us > MEAN_MOST_US || kinds == 0 ||
-		    kinds >= BIT(AETHER_CHAOS_COUNT)) {
+		const bool is_begun = is_sweep(kinds) ? begin_sweep(vcpu->x[1], count, vcpu->x[3])
+						      : begin_draws(vcpu->x[1], count, vcpu->x[3], kinds);
+		if (!is_begun) {
 			vcpu->x[0] = (uint64_t)AETHER_EINVAL;
 			return EXIT_RESUME;
 		}
-		chaos.random = vcpu->x[1] != 0 ? vcpu->x[1] : 1;
 		chaos.left = count;
 		chaos.kinds = kinds;
-		chaos.mean = hal_ticks_per_second() * mean_us / 1000000;
-		chaos.mean = chaos.mean != 0 ? chaos.mean : 1;
-		chaos.call = 0;
-		next_call();
 		chaos_entered(hal_ticks());
 		sched_look_again(&percpu[vcpu->cpu]); /* sets the timer */
+	} else if (chaos.left != 0 && chaos.kind == AETHER_CHAOS_STEPS && chaos.is_waiting) {
+		chaos.is_waiting = false;
+		chaos.used_at = used_ticks(hal_ticks());
+		sched_look_again(&percpu[vcpu->cpu]);
 	}
 	vcpu->x[1] = chaos.left;
 	return EXIT_RESUME;

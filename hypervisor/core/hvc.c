@@ -2,9 +2,9 @@
 /*
  * The service's hypercalls. The service is trusted to decide when guests start and end, not with anything else: every
  * number it passes is checked here or in the function that takes it, and no address of its own is followed. A long
- * call is done in parts, the HVC instruction being run again until it is finished. An instance of the service may end
- * between any two parts; what is in hand then is in the VM (core/vm.h), but for `creating`, which hvc_service_died()
- * forgets: nobody was told the number of that VM, and the next instance finds it by VM_INFO.
+ * call is done in parts, the HVC instruction being run again until it is finished or its slice of time is over; then
+ * the service may do something else first. What is in hand is in the VM (core/vm.h) and nowhere else, so an instance of
+ * the service may end between any two parts.
  */
 #include "core/hvc.h"
 
@@ -18,14 +18,10 @@
 #include "core/percpu.h"
 #include "core/supervise.h"
 #include "core/telemetry.h"
+#include "core/vm_memory.h"
 #include "lib/string.h"
 
-static struct vm *creating; /* a VM_CREATE that goes on */
-
-void hvc_service_died(void)
-{
-	creating = NULL;
-}
+#define SLICE_HZ 1000u /* so long a call keeps the service's CPU */
 
 static int64_t error_of(enum hv_err err)
 {
@@ -56,27 +52,52 @@ static enum exit_action answer(struct vcpu *vcpu, enum hv_err err)
 	return EXIT_RESUME;
 }
 
+/* A long call comes back with EAGAIN when its slice is over. */
+static enum exit_action answer_long(struct vcpu *vcpu, enum hv_err err)
+{
+	if (err == HV_AGAIN && !vm_is_slice_over()) {
+		return EXIT_RETRY;
+	}
+	if (err == HV_AGAIN) {
+		supervise_alive();
+	}
+	vcpu->wait_until = 0;
+	vcpu->x[0] = (uint64_t)error_of(err);
+	return EXIT_RESUME;
+}
+
+static void begin_slice(struct vcpu *vcpu)
+{
+	if (vcpu->wait_until == 0) {
+		vcpu->wait_until = hal_ticks() + hal_ticks_per_second() / SLICE_HZ;
+	}
+}
+
 static enum exit_action call_create(struct vcpu *vcpu)
 {
-	if (creating == NULL) {
-		unsigned id = vcpu->x[5] < AETHER_VM_MAX ? (unsigned)vcpu->x[5] : 0;
-		const enum hv_err err = vm_create(vcpu->x[1], vcpu->x[2], vcpu->x[3], vcpu->x[4], &id);
-		if (err != HV_OK) {
-			return answer(vcpu, err);
-		}
-		creating = &vms[id];
-		if (hal_is_interrupt_pending()) {
-			return EXIT_RETRY;
-		}
-	}
-	const enum hv_err err = vm_create_step(creating);
+	unsigned id = vcpu->x[5] < AETHER_VM_MAX ? (unsigned)vcpu->x[5] : 0;
+	begin_slice(vcpu);
+	enum hv_err err = vm_create(vcpu->x[1], vcpu->x[2], vcpu->x[3], vcpu->x[4], &id);
 	if (err == HV_OK) {
-		vcpu->x[1] = creating->id;
+		err = vm_create_step(&vms[id]);
 	}
-	if (err != HV_AGAIN) {
-		creating = NULL;
+	if (err == HV_OK) {
+		vcpu->x[1] = id;
 	}
-	return answer(vcpu, err);
+	return answer_long(vcpu, err);
+}
+
+static enum exit_action call_long(struct vcpu *vcpu, uint64_t call, struct vm *vm)
+{
+	begin_slice(vcpu);
+	switch (call) {
+	case AETHER_HVC_VM_START:
+		return answer_long(vcpu, vm_start(vm, vcpu->x[2], vcpu->x[3]));
+	case AETHER_HVC_VM_RESET:
+		return answer_long(vcpu, vm_reset(vm));
+	default: /* AETHER_HVC_VM_DESTROY */
+		return answer_long(vcpu, vm_destroy(vm));
+	}
 }
 
 /* The guest that x1 names, or NULL. */
@@ -107,19 +128,13 @@ static enum exit_action call_vm(struct vcpu *vcpu, uint64_t call)
 	if (vm == NULL) {
 		return answer(vcpu, HV_EINVAL);
 	}
-	if (call == AETHER_HVC_VM_INFO) {
-		return call_info(vcpu, vm);
-	}
-	if (vm == creating) {
-		return answer(vcpu, HV_ESTATE); /* from the middle of its own VM_CREATE, which goes on first */
-	}
 	switch (call) {
+	case AETHER_HVC_VM_INFO:
+		return call_info(vcpu, vm);
 	case AETHER_HVC_VM_START:
-		return answer(vcpu, vm_start(vm, vcpu->x[2], vcpu->x[3]));
 	case AETHER_HVC_VM_RESET:
-		return answer(vcpu, vm_reset(vm));
 	case AETHER_HVC_VM_DESTROY:
-		return answer(vcpu, vm_destroy(vm));
+		return call_long(vcpu, call, vm);
 	case AETHER_HVC_VM_PAUSE:
 		return answer(vcpu, vm_pause(vm));
 	case AETHER_HVC_VM_RESUME:

@@ -6,6 +6,3 @@
 /* x[0] is an identifier in the service's range and `vcpu` is the service's. EXIT_RESUME with the result in x[0],
  * EXIT_RETRY to carry on after interrupts were taken, EXIT_BLOCK (EVENT_WAIT). */
 enum exit_action hvc_call(struct vcpu *vcpu);
-/* The running instance is over, whatever it was doing; its vCPU runs no more. What it left half done stays as it is,
- * its maps of VMs that are LOADING too. */
-void hvc_service_died(void);

@@ -310,12 +310,15 @@ static void run_claim(const struct run *run, unsigned vm)
 	const uint8_t dirty = encode((struct page_owner){PAGE_DIRTY, (uint8_t)vm});
 	const uint8_t loading = encode((struct page_owner){PAGE_LOADING, (uint8_t)vm});
 
-	for (uint64_t i = run->block; i < run->block + run->count; i++) {
+	for (uint64_t i = run->block, n; i < run->block + run->count; i += n) {
 		const uint64_t page = (run->bank->first_block + i) * BANK_BLOCK_PAGES;
 		const bool is_free = bank_byte(run->bank, page) == encode(free_page);
-		run->bank->blocks[i] = is_free ? loading : dirty;
+		n = bank_block_run(run->bank, i, run->block + run->count - i,
+				   encode(is_free ? free_page : nobodys_dirty));
+		n = n != 0 ? n : 1; /* a block whose pages have bytes of their own */
+		memset(&run->bank->blocks[i], is_free ? loading : dirty, n);
 		if (is_free) {
-			recount(PAGE_FREE, PAGE_LOADING, BANK_BLOCK_PAGES);
+			recount(PAGE_FREE, PAGE_LOADING, n * BANK_BLOCK_PAGES);
 		}
 	}
 }

@@ -20,7 +20,6 @@
 #include "core/console.h"
 #include "core/crash.h"
 #include "core/hal.h"
-#include "core/hvc.h"
 #include "core/keep.h"
 #include "core/nic.h"
 #include "core/percpu.h"
@@ -214,7 +213,6 @@ static void end(enum aether_service_failure cause, uint64_t a, uint64_t b, uint6
 	sched_turn_off(vcpu);
 	trace_note(&hal_this_cpu()->trace, TRACE_SERVICE_DIED, vcpu->who, cause, pc);
 	nic_stop();
-	hvc_service_died();
 	const uint64_t delay_ms = cause == AETHER_SERVICE_UPDATE ? 0 : back_off_ms(now, cause);
 	chaos_died();
 	update_died();

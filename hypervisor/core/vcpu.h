@@ -60,7 +60,7 @@ struct vcpu {
 	uint32_t abort_streak; /* the same abort again and again, see trap.c */
 	uint64_t mmio_value; /* of the access in hand */
 	bool is_event_waiter; /* BLOCKED in EVENT_WAIT */
-	uint64_t wait_until; /* ticks: end of the EVENT_WAIT or NODE_OFF in hand; 0: none */
+	uint64_t wait_until; /* ticks: end of the EVENT_WAIT, slice of a long call or NODE_OFF in hand; 0: none */
 	bool is_cache_watched; /* it used set/way operations; see vcpu_set_way() */
 	bool is_flush_due;
 	uint64_t flush_cursor;

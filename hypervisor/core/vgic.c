@@ -129,13 +129,16 @@ void vgic_init(struct vgic *gic, unsigned version, unsigned vcpu_count, unsigned
 	gic->lr_count = (uint8_t)(lr_count < VGIC_LR_MAX ? lr_count : VGIC_LR_MAX);
 	gic->lr_missing = ~(uint32_t)BITS(gic->lr_count - 1u, 0);
 	gic->ops = version == 2 ? &vgic_v2_ops : &vgic_v3_ops;
+	for (unsigned i = 0; i < VGIC_SPI_COUNT; i++) {
+		gic->route[i] = gic->ops->reset_route;
+	}
+	const unsigned owner = gic->ops->route(gic, VGIC_PRIVATE_COUNT); /* of all: their routes are the same */
 	for (unsigned n = 0; n < ARRAY_COUNT(gic->spi); n++) {
 		gic->spi[n].group1 = gic->ops->reset_group1;
-		memset(gic->spi[n].owner, VGIC_NOBODY, sizeof(gic->spi[n].owner));
-	}
-	for (unsigned intid = VGIC_PRIVATE_COUNT; intid < AETHER_GUEST_INTID_COUNT; intid++) {
-		gic->route[intid - VGIC_PRIVATE_COUNT] = gic->ops->reset_route;
-		vgic_reroute(gic, intid);
+		memset(gic->spi[n].owner, (int)owner, sizeof(gic->spi[n].owner));
+		if (owner != VGIC_NOBODY) {
+			gic->cpu[owner].mine[n + 1] = ~UINT32_C(0);
+		}
 	}
 	for (unsigned v = 0; v < vcpu_count; v++) {
 		reset_private(gic, v);

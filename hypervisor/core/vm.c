@@ -2,8 +2,9 @@
 /*
  * The life of virtual machines (the diagram is in core/vm.h).
  *
- * Each long operation is a list of phases over the VM's RAM (core/vm_memory.h); `phase` and `cursor` say how far it is,
- * so it can stop for an interrupt and go on, for the instance of the service that began it or for a later one.
+ * Each long operation is a state with a list of phases, most of them over the VM's RAM (core/vm_memory.h); `phase` and
+ * `cursor` say how far it is, so it can stop for an interrupt or at the end of its caller's slice and go on, for the
+ * instance of the service that began it or for a later one.
  *
  * Invariants: (1) RAM that the service has mapped is LOADING, RAM that the guest has is VM. (2) No
  * vCPU is loaded on any CPU in a state other than RUNNING, STOPPING or a PAUSED that is not complete. (3) extents[]
@@ -51,37 +52,11 @@ void vm_module_init(unsigned gic_version, unsigned lr_count, unsigned cpu_count)
 	}
 }
 
-/* The next phase begins at the first byte. */
-static void next_phase(struct vm *vm)
-{
-	vm->phase++;
-	vm->cursor = 0;
-}
-
-/* --- creation --- */
-
-/* A guest gets the number that it asks for if that one is free. */
-static struct vm *find_unused(bool is_store, unsigned wanted)
-{
-	const unsigned first = is_store ? AETHER_STORE_FIRST : 0;
-	const unsigned end = is_store ? AETHER_STORE_FIRST + AETHER_STORE_MAX : AETHER_VM_MAX;
-	if (!is_store && wanted < end && state_of(&vms[wanted]) == AETHER_VM_NONE) {
-		return &vms[wanted];
-	}
-	for (unsigned i = first; i < end; i++) {
-		if (state_of(&vms[i]) == AETHER_VM_NONE) {
-			return &vms[i];
-		}
-	}
-	return NULL;
-}
+/* --- the phases of the long operations --- */
 
 /* First state of everything that a guest can see, at creation and at each reset. */
 static void reset_machine(struct vm *vm)
 {
-	if (vm_is_store(vm)) {
-		return;
-	}
 	vgic_init(&vm->gic, vm_host.gic_version, vm->vcpu_count, vm_host.lr_count);
 	vuart_init(&vm->uart, vm->id);
 	vrtc_init(&vm->rtc, vm->id);
@@ -105,97 +80,20 @@ static void add_vcpus(struct vm *vm)
 	}
 }
 
-static bool is_create_valid(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags)
-{
-	const bool is_store = (flags & AETHER_VM_STORE) != 0;
-	return ram_bytes != 0 && is_aligned(ram_bytes, BLOCK_2M_BYTES) && ram_bytes <= AETHER_IPA_LOAD_STRIDE &&
-	       (flags & ~AETHER_VM_FLAGS_ALL) == 0 &&
-	       (is_store ? vcpu_count == 0 : vcpu_count != 0 && vcpu_count <= AETHER_VCPU_MAX);
-}
-
 /* What a guest has and a store has not. */
-static void make_machine(struct vm *vm, const struct pgtable *stage2, uint64_t vcpu_count)
+static enum hv_err make_machine(struct vm *vm)
 {
-	vm->stage2 = *stage2;
-	vm->vttbr = stage2->root.v | ((uint64_t)stage2->vmid << 48);
-	vm->vcpu_count = (uint8_t)vcpu_count;
-	vm->gic_version = (uint8_t)vm_host.gic_version;
-	memset(&vm->gic, 0, sizeof(vm->gic));
-	reset_machine(vm);
-	add_vcpus(vm);
-	console_set_lines(vm->id, (vm->flags & AETHER_VM_CONSOLE_LINES) != 0);
-}
-
-enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag, unsigned *id)
-{
-	const bool is_store = (flags & AETHER_VM_STORE) != 0;
-	if (!is_create_valid(ram_bytes, vcpu_count, flags)) {
-		return HV_EINVAL;
+	if (!vm_is_store(vm)) {
+		vm->vttbr = vm->stage2.root.v | ((uint64_t)vm->stage2.vmid << 48);
+		vm->vcpu_count = vm->wanted_vcpus;
+		vm->gic_version = (uint8_t)vm_host.gic_version;
+		memset(&vm->gic, 0, sizeof(vm->gic));
+		reset_machine(vm);
+		add_vcpus(vm);
+		console_set_lines(vm->id, (vm->flags & AETHER_VM_CONSOLE_LINES) != 0);
 	}
-	struct vm *vm = find_unused(is_store, *id);
-	if (vm == NULL) {
-		return HV_EBUSY;
-	}
-	struct pgtable stage2;
-	enum hv_err err = is_store ? HV_OK : pgtable_init(&stage2, PGTABLE_STAGE2, (uint16_t)(vm->id + 1));
-	if (err != HV_OK) {
-		return err;
-	}
-	err = pages_claim_blocks(ram_bytes, vm->id, vm->extents, &vm->extent_count);
-	if (err != HV_OK) {
-		if (!is_store) {
-			pgtable_destroy(&stage2);
-		}
-		return err;
-	}
-	vm->ram_bytes = ram_bytes;
-	vm->flags = (uint32_t)flags;
-	vm->tag = tag;
-	vm->told_guest_ticks = 0;
-	atomic_store(&vm->reservation, 0);
-	vm->scrub_ticks = 0;
-	vm->create_error = HV_OK;
-	if (!is_store) {
-		make_machine(vm, &stage2, vcpu_count);
-	}
-	set_state(vm, AETHER_VM_CREATING);
-	*id = vm->id;
 	return HV_OK;
 }
-
-static enum hv_err destroy_step(struct vm *vm);
-
-enum hv_err vm_create_step(struct vm *vm)
-{
-	enum hv_err err = HV_OK;
-	if (state_of(vm) == AETHER_VM_DESTROYING && vm->create_error != HV_OK) {
-		err = destroy_step(vm);
-		return err == HV_OK ? vm->create_error : err;
-	}
-	if (state_of(vm) != AETHER_VM_CREATING) {
-		return HV_ESTATE;
-	}
-	if (vm->phase == 0) {
-		err = vm_phase_scrub(vm, PAGE_LOADING);
-		if (err != HV_OK) {
-			return err;
-		}
-		next_phase(vm);
-	}
-	err = vm_phase_lend(vm);
-	if (err == HV_OK) {
-		set_state(vm, AETHER_VM_LOADING);
-	} else if (err != HV_AGAIN) {
-		/* No table for the service's map: nobody knows the VM's number yet, so it goes again from here. */
-		vm->create_error = err;
-		vm->was_loading = true;
-		set_state(vm, AETHER_VM_DESTROYING);
-		err = HV_AGAIN;
-	}
-	return err;
-}
-
-/* --- start --- */
 
 static enum hv_err map_interrupt_interface(struct vm *vm)
 {
@@ -209,43 +107,166 @@ static enum hv_err map_interrupt_interface(struct vm *vm)
 			   PGTABLE_READ | PGTABLE_WRITE | PGTABLE_DEVICE, &done);
 }
 
+enum { PHASE_MOST = 5 };
+
+/* Of each long state; NULL ends the list. */
+static enum hv_err (*const phases[][PHASE_MOST + 1])(struct vm *vm) = {
+	[AETHER_VM_CREATING] = {make_machine, vm_phase_scrub, vm_phase_lend},
+	/* Out of the service's reach on every CPU before anything is cleaned; and a guest starts with its caches off
+	 * and must find what the service wrote. */
+	[AETHER_VM_STARTING] = {vm_phase_withdraw, vm_phase_clean, vm_phase_give, vm_phase_map_guest,
+				map_interrupt_interface},
+	[AETHER_VM_RESETTING] = {vm_phase_withdraw, vm_phase_dirty, vm_phase_scrub, vm_phase_lend},
+	[AETHER_VM_DESTROYING] = {vm_phase_withdraw, vm_phase_dirty, vm_phase_scrub},
+};
+
+/* A part of the phase in hand, in a long state. HV_OK: it was the end of the last one. */
+static enum hv_err step(struct vm *vm)
+{
+	enum hv_err (*const *phase)(struct vm *) = &phases[state_of(vm)][vm->phase];
+	const enum hv_err err = phase[0](vm);
+	if (err != HV_OK) {
+		return err;
+	}
+	vm->phase++;
+	vm->cursor = 0;
+	return phase[1] == NULL ? HV_OK : HV_AGAIN;
+}
+
+/* --- creation --- */
+
+static bool is_same(const struct vm *vm, uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag)
+{
+	return vm->ram_bytes == ram_bytes && vm->wanted_vcpus == vcpu_count && vm->flags == flags && vm->tag == tag;
+}
+
+/* The creation of such a VM is under way, or is being undone because it failed. */
+static bool is_begun(const struct vm *vm)
+{
+	return state_of(vm) == AETHER_VM_CREATING ||
+	       (state_of(vm) == AETHER_VM_DESTROYING && vm->create_error != HV_OK);
+}
+
+/* A guest gets the number that it asks for if that one is free. */
+static struct vm *find_unused(bool is_store, unsigned wanted)
+{
+	const unsigned first = is_store ? AETHER_STORE_FIRST : 0;
+	const unsigned end = is_store ? AETHER_STORE_FIRST + AETHER_STORE_MAX : AETHER_VM_MAX;
+	if (!is_store && wanted < end && state_of(&vms[wanted]) == AETHER_VM_NONE) {
+		return &vms[wanted];
+	}
+	for (unsigned i = first; i < end; i++) {
+		if (state_of(&vms[i]) == AETHER_VM_NONE) {
+			return &vms[i];
+		}
+	}
+	return NULL;
+}
+
+static bool is_create_valid(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags)
+{
+	const bool is_store = (flags & AETHER_VM_STORE) != 0;
+	return ram_bytes != 0 && is_aligned(ram_bytes, BLOCK_2M_BYTES) && ram_bytes <= AETHER_IPA_LOAD_STRIDE &&
+	       (flags & ~AETHER_VM_FLAGS_ALL) == 0 &&
+	       (is_store ? vcpu_count == 0 : vcpu_count != 0 && vcpu_count <= AETHER_VCPU_MAX);
+}
+
+enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag, unsigned *id)
+{
+	const bool is_store = (flags & AETHER_VM_STORE) != 0;
+	if (!is_create_valid(ram_bytes, vcpu_count, flags)) {
+		return HV_EINVAL;
+	}
+	for (unsigned i = 0; i < VM_COUNT; i++) {
+		if (is_begun(&vms[i]) && is_same(&vms[i], ram_bytes, vcpu_count, flags, tag)) {
+			*id = i;
+			return HV_OK;
+		}
+	}
+	struct vm *vm = find_unused(is_store, *id);
+	if (vm == NULL) {
+		return HV_EBUSY;
+	}
+	enum hv_err err = is_store ? HV_OK : pgtable_init(&vm->stage2, PGTABLE_STAGE2, (uint16_t)(vm->id + 1));
+	if (err != HV_OK) {
+		return err;
+	}
+	err = pages_claim_blocks(ram_bytes, vm->id, vm->extents, &vm->extent_count);
+	if (err != HV_OK) {
+		if (!is_store) {
+			pgtable_destroy(&vm->stage2);
+		}
+		return err;
+	}
+	vm->ram_bytes = ram_bytes;
+	vm->wanted_vcpus = (uint8_t)vcpu_count;
+	vm->flags = (uint32_t)flags;
+	vm->tag = tag;
+	vm->told_guest_ticks = 0;
+	atomic_store(&vm->reservation, 0);
+	vm->scrub_ticks = 0;
+	vm->create_error = HV_OK;
+	set_state(vm, AETHER_VM_CREATING);
+	*id = vm->id;
+	return HV_OK;
+}
+
+static void release(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		sched_remove(vm->vcpus[i]);
+		vm->vcpus[i] = NULL;
+	}
+	if (!vm_is_store(vm)) {
+		pgtable_destroy(&vm->stage2);
+	}
+	vm->vcpu_count = 0;
+	vm->tag = 0;
+	vm->extent_count = 0;
+	vm->ram_bytes = 0;
+	atomic_store(&vm->is_event_due, false);
+	set_state(vm, AETHER_VM_NONE);
+}
+
+static enum hv_err destroy_step(struct vm *vm)
+{
+	const enum hv_err err = step(vm);
+	if (err == HV_OK) {
+		release(vm);
+	}
+	return err;
+}
+
+enum hv_err vm_create_step(struct vm *vm)
+{
+	if (!is_begun(vm)) {
+		return HV_ESTATE;
+	}
+	if (state_of(vm) == AETHER_VM_DESTROYING) {
+		const enum hv_err err = destroy_step(vm);
+		return err == HV_OK ? vm->create_error : err;
+	}
+	const enum hv_err err = step(vm);
+	if (err == HV_OK) {
+		set_state(vm, AETHER_VM_LOADING);
+	} else if (err != HV_AGAIN) {
+		/* No table for the service's map: it goes again from here. */
+		vm->create_error = err;
+		vm->was_loading = true;
+		set_state(vm, AETHER_VM_DESTROYING);
+		return HV_AGAIN;
+	}
+	return err;
+}
+
+/* --- start --- */
+
 static void run(struct vm *vm)
 {
 	vm->starts++;
 	vm->counter_offset = hal_ticks();
 	set_state(vm, AETHER_VM_RUNNING);
 	psci_boot(&vm->psci, vm->start_entry, vm->start_argument);
-}
-
-static enum hv_err start_step(struct vm *vm)
-{
-	enum hv_err err = HV_OK;
-	switch (vm->phase) {
-	case 0: /* out of the service's reach on every CPU, before anything is cleaned */
-		err = vm_phase_withdraw(vm);
-		break;
-	case 1: /* a guest starts with its caches off and must find what the service wrote */
-		err = vm_phase_clean(vm);
-		break;
-	case 2:
-		err = vm_phase_give(vm);
-		break;
-	case 3:
-		err = vm_phase_map_guest(vm);
-		break;
-	default:
-		err = map_interrupt_interface(vm);
-		if (err == HV_OK) {
-			hal_invalidate_icache();
-			run(vm);
-		}
-		return err;
-	}
-	if (err == HV_OK) {
-		next_phase(vm);
-		err = HV_AGAIN;
-	}
-	return err;
 }
 
 enum hv_err vm_start(struct vm *vm, uint64_t entry, uint64_t argument)
@@ -263,8 +284,11 @@ enum hv_err vm_start(struct vm *vm, uint64_t entry, uint64_t argument)
 	if (state_of(vm) != AETHER_VM_STARTING) {
 		return HV_ESTATE;
 	}
-	const enum hv_err err = start_step(vm);
-	if (err != HV_OK && err != HV_AGAIN) {
+	const enum hv_err err = step(vm);
+	if (err == HV_OK) {
+		hal_invalidate_icache();
+		run(vm);
+	} else if (err != HV_AGAIN) {
 		/* No table for the guest's map: the RAM is the guest's, which never ran. */
 		set_state(vm, AETHER_VM_STOPPED);
 	}
@@ -316,35 +340,6 @@ struct vm *vm_take_event(void)
 
 /* --- reset and destruction --- */
 
-static enum hv_err reset_step(struct vm *vm)
-{
-	enum hv_err err = HV_OK;
-	switch (vm->phase) {
-	case 0:
-		err = vm_phase_withdraw(vm);
-		break;
-	case 1:
-		err = vm_phase_dirty(vm);
-		break;
-	case 2:
-		err = vm_phase_scrub(vm, PAGE_LOADING);
-		break;
-	default:
-		err = vm_phase_lend(vm);
-		if (err != HV_AGAIN) {
-			/* Without a table for all of the map, what is left to do with it is to destroy it. */
-			reset_machine(vm);
-			set_state(vm, AETHER_VM_LOADING);
-		}
-		return err;
-	}
-	if (err == HV_OK) {
-		next_phase(vm);
-		err = HV_AGAIN;
-	}
-	return err;
-}
-
 enum hv_err vm_reset(struct vm *vm)
 {
 	const enum aether_vm_state state = state_of(vm);
@@ -362,46 +357,13 @@ enum hv_err vm_reset(struct vm *vm)
 	if (state_of(vm) != AETHER_VM_RESETTING) {
 		return HV_ESTATE;
 	}
-	return reset_step(vm);
-}
-
-static void release(struct vm *vm)
-{
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		sched_remove(vm->vcpus[i]);
-		vm->vcpus[i] = NULL;
-	}
-	if (!vm_is_store(vm)) {
-		pgtable_destroy(&vm->stage2);
-	}
-	vm->vcpu_count = 0;
-	vm->tag = 0;
-	vm->extent_count = 0;
-	vm->ram_bytes = 0;
-	atomic_store(&vm->is_event_due, false);
-	set_state(vm, AETHER_VM_NONE);
-}
-
-static enum hv_err destroy_step(struct vm *vm)
-{
-	enum hv_err err = HV_OK;
-	switch (vm->phase) {
-	case 0:
-		err = vm_phase_withdraw(vm);
-		break;
-	case 1:
-		err = vm_phase_dirty(vm);
-		break;
-	case 2:
-		err = vm_phase_scrub(vm, PAGE_FREE);
-		break;
-	default:
-		release(vm);
-		return HV_OK;
-	}
-	if (err == HV_OK) {
-		next_phase(vm);
-		err = HV_AGAIN;
+	const enum hv_err err = step(vm);
+	if (err == HV_OK || (err != HV_AGAIN && phases[AETHER_VM_RESETTING][vm->phase] == vm_phase_lend)) {
+		/* Without a table for all of the map, what is left to do with it is to destroy it. */
+		if (!vm_is_store(vm)) {
+			reset_machine(vm);
+		}
+		set_state(vm, AETHER_VM_LOADING);
 	}
 	return err;
 }

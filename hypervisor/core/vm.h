@@ -46,7 +46,8 @@ struct vm {
 	uint64_t counter_offset; /* CNTVOFF_EL2: the virtual counter starts at the VM's start */
 	uint32_t id;
 	bool is_service;
-	uint8_t vcpu_count;
+	uint8_t vcpu_count; /* that there are */
+	uint8_t wanted_vcpus;
 	uint8_t gic_version;
 
 	_Atomic uint32_t state; /* enum aether_vm_state */
@@ -105,12 +106,13 @@ enum hv_err vm_create_service(const struct service_image *image, pa_t bundle, ui
 enum hv_err vm_map_window(struct pgtable *service, uint64_t ipa, pa_t pa, uint64_t bytes,
 			  unsigned attributes) MUST_CHECK;
 
-/* With AETHER_VM_STORE a store, without vCPUs. A guest gets the number *id if that one is free. HV_EINVAL, HV_EBUSY (no
- * VM of that kind is free), HV_ENOMEM. */
+/* With AETHER_VM_STORE a store, without vCPUs. A guest gets the number *id if that one is free. If one just like it is
+ * CREATING, or its creation is being undone, that one is meant. HV_EINVAL, HV_EBUSY (no VM of that kind is free),
+ * HV_ENOMEM. */
 enum hv_err vm_create(uint64_t ram_bytes, uint64_t vcpu_count, uint64_t flags, uint64_t tag,
 		      unsigned *id) MUST_CHECK;
-/* The scrub of a CREATING VM, then its map into the service: HV_AGAIN, or HV_OK with LOADING. HV_ENOMEM: all is undone,
- * the VM is NONE. */
+/* The first state of a CREATING VM, its scrub, its map into the service: HV_AGAIN, or HV_OK with LOADING. HV_ENOMEM:
+ * all is undone, the VM is NONE. */
 enum hv_err vm_create_step(struct vm *vm) MUST_CHECK;
 /* HV_ENOMEM: the VM is STOPPED without having run; vm_reset: it is LOADING, but not all of it may be mapped. vm_start
  * of a STARTING VM goes on, whatever the arguments; vm_destroy takes a CREATING one too, however far it is. */

@@ -4,8 +4,9 @@
  *
  * A page changes hands in this order: the old owner's map goes, its TLB entries go on every CPU, it is scrubbed,
  * it is cleaned; then the new owner's map is made. A phase goes on from the VM's cursor, at most a chunk beyond the
- * next interrupt, so it can be left at any chunk, by whoever, and taken up by another. extents[] do not change
- * between create and destroy. Nothing of this is anybody's input: what was asked for is checked in core/vm.c.
+ * next interrupt or the end of its caller's slice, so it can be left at any chunk, by whoever, and taken up by another.
+ * extents[] do not change between create and destroy. Nothing of this is anybody's input: what was asked for is checked
+ * in core/vm.c.
  */
 #include "core/vm_memory.h"
 
@@ -33,15 +34,22 @@ static pa_t chunk_at(const struct vm *vm, uint64_t offset)
 	return PA(0);
 }
 
-/* Interrupts are looked for between chunks, and at least one chunk is done a call. */
-static enum hv_err pause_point(void)
+bool vm_is_slice_over(void)
 {
-	return hal_is_interrupt_pending() ? HV_AGAIN : HV_OK;
+	const uint64_t end = vms[VM_SERVICE].vcpus[0]->wait_until;
+	return end != 0 && hal_ticks() >= end;
 }
 
-enum hv_err vm_phase_scrub(struct vm *vm, enum page_state state)
+/* Interrupts and the end of the caller's slice are looked for between chunks; at least one chunk is done a call. */
+static enum hv_err pause_point(void)
 {
-	const struct page_owner to = owner(state, state == PAGE_FREE ? PAGE_NOBODY : vm->id);
+	return hal_is_interrupt_pending() || vm_is_slice_over() ? HV_AGAIN : HV_OK;
+}
+
+enum hv_err vm_phase_scrub(struct vm *vm)
+{
+	const struct page_owner to = atomic_load(&vm->state) == AETHER_VM_DESTROYING ? owner(PAGE_FREE, PAGE_NOBODY) :
+										       owner(PAGE_LOADING, vm->id);
 	const uint64_t start = hal_ticks();
 	enum hv_err err = HV_OK;
 	while (vm->cursor < vm->ram_bytes && err == HV_OK) {
@@ -154,7 +162,7 @@ enum hv_err vm_flush_ram(struct vm *vm, uint64_t *cursor)
 	while (*cursor < vm->ram_bytes) {
 		hal_clean_invalidate(chunk_at(vm, *cursor), CHUNK_BYTES);
 		*cursor += CHUNK_BYTES;
-		if (pause_point() != HV_OK) {
+		if (hal_is_interrupt_pending()) {
 			return HV_AGAIN;
 		}
 	}

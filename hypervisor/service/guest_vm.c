@@ -194,50 +194,38 @@ enum wire_guest_reason guest_vm_say_stop(const struct guest *guest, uint32_t rea
 
 /* --- a guest's VM --- */
 
-int64_t guest_vm_create(struct guest *guest, const struct manifest_guest *definition, bool has_others)
+void guest_vm_plan(struct guest *guest, const struct manifest_guest *definition, bool has_others)
 {
-	const uint64_t tag = guest_vm_tag(definition, guest->slot);
-
 	guest->vm = guest->slot; /* so that a slot's console goes on where its last VM's ended */
-	const int64_t status = hvcall_vm_create((uint64_t)definition->memory_mib << 20, definition->vcpu_count,
-						has_others ? AETHER_VM_CONSOLE_LINES : 0, tag, &guest->vm);
-
-	if (status == 0) {
-		guest->has_vm = true;
-		guest->is_clean = true;
-		guest->tag = tag;
-		guest->wish.lives++;
-		(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
-	}
-	return status;
+	guest->tag = guest_vm_tag(definition, guest->slot);
+	guest->ram_bytes = (uint64_t)definition->memory_mib << 20;
+	guest->vcpu_count = definition->vcpu_count;
+	guest->vm_flags = has_others ? AETHER_VM_CONSOLE_LINES : 0;
 }
 
-bool guest_vm_reset(struct guest *guest)
+static void end_create(struct guest *guest)
 {
-	const int64_t status = hvcall_vm_reset(guest->vm);
-
-	if (status != 0) {
-		log_line(LOG_ERROR, "loader: guest \"%s\" cannot be reset: %s", guest->name,
-			 guest_vm_error_words(status));
-		return false;
-	}
+	guest->has_vm = true;
 	guest->is_clean = true;
-	return true;
+	guest->wish.lives++;
+	(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
 }
 
-bool guest_vm_start(struct guest *guest)
+static void end_start(struct guest *guest)
 {
-	const int64_t status = hvcall_vm_start(guest->vm, guest->entry.kernel_ipa, guest->entry.dtb_ipa);
-
-	if (status != 0) {
-		log_line(LOG_ERROR, "loader: guest \"%s\" cannot be started: %s", guest->name,
-			 guest_vm_error_words(status));
-		return false;
-	}
 	guest->start_count++;
 	guest->wish.starts++;
-	(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
-	return true;
+	if (!guest->is_wish_lost) {
+		(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
+	}
+}
+
+/* A VM that cannot be destroyed is not the slot's any more either. */
+static void end_destroy(struct guest *guest)
+{
+	guest->has_vm = false;
+	memset(guest->manifest, 0, sizeof(guest->manifest));
+	log_longest();
 }
 
 bool guest_vm_stop(struct guest *guest)
@@ -253,46 +241,13 @@ bool guest_vm_stop(struct guest *guest)
 	return true;
 }
 
-void guest_vm_destroy(struct guest *guest)
-{
-	const int64_t status = hvcall_vm_destroy(guest->vm);
-
-	if (status != 0) {
-		log_line(LOG_ERROR, "loader: vm%u cannot be destroyed: %s", guest->vm, guest_vm_error_words(status));
-	}
-	guest->has_vm = false;
-	memset(guest->manifest, 0, sizeof(guest->manifest));
-	log_longest();
-}
-
 /* --- its store --- */
 
-int64_t guest_vm_create_store(struct guest *guest, const struct manifest_guest *definition)
+void guest_vm_plan_store(struct guest *guest, const struct manifest_guest *definition)
 {
-	const uint64_t tag = guest_vm_store_tag(definition, guest->slot);
-	const uint64_t bytes = align_up(fill_store_bytes(definition) + STORE_MARK_BYTES, ARM64_IMAGE_ALIGN);
 	guest->store = 0;
-	const int64_t status = hvcall_vm_create(bytes, 0, AETHER_VM_STORE, tag, &guest->store);
-
-	if (status == 0) {
-		guest->has_store = true;
-		guest->is_stored = false;
-		guest->store_tag = tag;
-		guest->store_bytes = bytes;
-	}
-	return status;
-}
-
-void guest_vm_destroy_store(struct guest *guest)
-{
-	const int64_t status = hvcall_vm_destroy(guest->store);
-
-	if (status != 0) {
-		log_line(LOG_ERROR, "loader: store %u cannot be destroyed: %s", guest->store,
-			 guest_vm_error_words(status));
-	}
-	guest->has_store = false;
-	guest->is_stored = false;
+	guest->store_tag = guest_vm_store_tag(definition, guest->slot);
+	guest->store_bytes = align_up(fill_store_bytes(definition) + STORE_MARK_BYTES, ARM64_IMAGE_ALIGN);
 }
 
 static uint8_t *store_mark(const struct guest *guest)
@@ -313,6 +268,78 @@ bool guest_vm_store_is_marked(const struct guest *guest)
 	return memcmp(store_mark(guest), zero, sizeof(zero)) != 0;
 }
 
+/* --- long calls --- */
+
+static int64_t make_call(struct guest *guest)
+{
+	switch (guest->call) {
+	case GUEST_CALL_CREATE:
+		return hvcall_vm_create(guest->ram_bytes, guest->vcpu_count, guest->vm_flags, guest->tag, &guest->vm);
+	case GUEST_CALL_START:
+		return hvcall_vm_start(guest->vm, guest->entry.kernel_ipa, guest->entry.dtb_ipa);
+	case GUEST_CALL_RESET:
+		return hvcall_vm_reset(guest->vm);
+	case GUEST_CALL_DESTROY:
+		return hvcall_vm_destroy(guest->vm);
+	case GUEST_CALL_CREATE_STORE:
+		return hvcall_vm_create(guest->store_bytes, 0, AETHER_VM_STORE, guest->store_tag, &guest->store);
+	case GUEST_CALL_DESTROY_STORE:
+		return hvcall_vm_destroy(guest->store);
+	default:
+		return 0;
+	}
+}
+
+/* Of creations guests.c says more. */
+static void say_failure(const struct guest *guest, enum guest_call call, int64_t status)
+{
+	const char *words = guest_vm_error_words(status);
+
+	switch (call) {
+	case GUEST_CALL_START:
+		log_line(LOG_ERROR, "loader: guest \"%s\" cannot be started: %s", guest->name, words);
+		break;
+	case GUEST_CALL_RESET:
+		log_line(LOG_ERROR, "loader: guest \"%s\" cannot be reset: %s", guest->name, words);
+		break;
+	case GUEST_CALL_DESTROY:
+		log_line(LOG_ERROR, "loader: vm%u cannot be destroyed: %s", guest->vm, words);
+		break;
+	case GUEST_CALL_DESTROY_STORE:
+		log_line(LOG_ERROR, "loader: store %u cannot be destroyed: %s", guest->store, words);
+		break;
+	default:
+		break;
+	}
+}
+
+int64_t guest_vm_go_on(struct guest *guest)
+{
+	const enum guest_call call = guest->call;
+	const int64_t status = make_call(guest);
+
+	if (status == AETHER_EAGAIN) {
+		return status;
+	}
+	guest->call = GUEST_CALL_NONE;
+	if (status != 0) {
+		say_failure(guest, call, status);
+	}
+	if (call == GUEST_CALL_DESTROY) {
+		end_destroy(guest);
+	} else if (call == GUEST_CALL_CREATE_STORE || call == GUEST_CALL_DESTROY_STORE) {
+		guest->has_store = call == GUEST_CALL_CREATE_STORE && status == 0;
+		guest->is_stored = false;
+	} else if (status == 0 && call == GUEST_CALL_CREATE) {
+		end_create(guest);
+	} else if (status == 0 && call == GUEST_CALL_START) {
+		end_start(guest);
+	} else if (status == 0 && call == GUEST_CALL_RESET) {
+		guest->is_clean = true;
+	}
+	return status;
+}
+
 /* --- what an earlier instance left --- */
 
 static void adopt_store(struct guests *guests, uint32_t vm, const struct hvcall_vm_state *state)
@@ -321,7 +348,7 @@ static void adopt_store(struct guests *guests, uint32_t vm, const struct hvcall_
 
 	if (state->state != AETHER_VM_LOADING || slot >= WIRE_GUEST_MAX || guests->slots[slot].has_store ||
 	    state->ram_bytes < ARM64_IMAGE_ALIGN) {
-		(void)hvcall_vm_destroy(vm); /* half made, half gone, or nobody's */
+		guests->doomed |= UINT32_C(1) << vm;
 		return;
 	}
 	struct guest *guest = &guests->slots[slot];
@@ -338,7 +365,7 @@ static void adopt_guest(struct guests *guests, uint32_t vm, const struct hvcall_
 
 	if (state->state == AETHER_VM_CREATING || state->state == AETHER_VM_DESTROYING || slot >= WIRE_GUEST_MAX ||
 	    guests->slots[slot].has_vm) {
-		(void)hvcall_vm_destroy(vm);
+		guests->doomed |= UINT32_C(1) << vm;
 		return;
 	}
 	struct guest *guest = &guests->slots[slot];
@@ -349,12 +376,9 @@ static void adopt_guest(struct guests *guests, uint32_t vm, const struct hvcall_
 	switch (state->state) {
 	case AETHER_VM_STARTING:
 		/* Goes on as it was wanted: entry and x0 are those of the call that was interrupted. */
-		if (hvcall_vm_start(vm, AETHER_GUEST_RAM_BASE, 0) != 0) {
-			guest->state = GUEST_HELD;
-			return;
-		}
-		guest->wish.starts++;
-		guest->state = GUEST_RUNNING;
+		guest->state = GUEST_LOADED;
+		guest->call = GUEST_CALL_START;
+		guest->call_generation = guest->wish.generation;
 		return;
 	case AETHER_VM_RUNNING:
 	case AETHER_VM_PAUSED:
@@ -384,4 +408,16 @@ void guest_vm_adopt(struct guests *guests)
 			adopt_guest(guests, vm, &state);
 		}
 	}
+}
+
+bool guest_vm_destroy_doomed(struct guests *guests)
+{
+	for (uint32_t vm = 0; guests->doomed != 0; vm++) {
+		const uint32_t bit = UINT32_C(1) << vm;
+		if ((guests->doomed & bit) != 0) {
+			guests->doomed &= hvcall_vm_destroy(vm) == AETHER_EAGAIN ? UINT32_MAX : ~bit;
+			return true;
+		}
+	}
+	return false;
 }

@@ -14,19 +14,20 @@ uint32_t guest_vm_slot(uint64_t tag);
 
 const char *guest_vm_error_words(int64_t status);
 
-/* Each tells the console what went wrong. */
-int64_t guest_vm_create(struct guest *guest, const struct manifest_guest *definition, bool has_others);
-bool guest_vm_reset(struct guest *guest);
-bool guest_vm_start(struct guest *guest);
+/* What GUEST_CALL_CREATE and GUEST_CALL_CREATE_STORE will ask for. */
+void guest_vm_plan(struct guest *guest, const struct manifest_guest *definition, bool has_others);
+void guest_vm_plan_store(struct guest *guest, const struct manifest_guest *definition);
+/* A slice of guest->call. AETHER_EAGAIN: it goes on. Else it is over, and the console knows what went wrong. */
+int64_t guest_vm_go_on(struct guest *guest);
+/* Tells the console what went wrong. */
 bool guest_vm_stop(struct guest *guest);
-void guest_vm_destroy(struct guest *guest);
-int64_t guest_vm_create_store(struct guest *guest, const struct manifest_guest *definition);
-void guest_vm_destroy_store(struct guest *guest);
 /* A store is whole when its last bytes say so; VM_CREATE leaves zero there. */
 void guest_vm_mark_store(struct guest *guest, const struct manifest_guest *definition);
 bool guest_vm_store_is_marked(const struct guest *guest);
 
 /* Why a VM stopped: says it, and gives what the beats say. */
 enum wire_guest_reason guest_vm_say_stop(const struct guest *guest, uint32_t reason);
-/* Takes over every VM and store that an earlier instance left. */
+/* Takes over every VM and store that an earlier instance left. What is of no use is destroyed later, a slice at a time:
+ * false when nothing is left of it. */
 void guest_vm_adopt(struct guests *guests);
+bool guest_vm_destroy_doomed(struct guests *guests);

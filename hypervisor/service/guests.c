@@ -16,100 +16,44 @@
 #include "lib/addr.h"
 #include "service/clock.h"
 #include "service/guest_vm.h"
+#include "service/guest_want.h"
 #include "service/hvcall.h"
 #include "service/log.h"
 
 enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30000 };
 
-static bool is_sane(const struct keep_slot *wish)
+/* --- the core's long calls --- */
+
+static void turn_call(struct guests *guests, struct guest *guest, uint64_t now);
+
+/* Makes the first slice of it; the next turns make the others. True: there is more to do at once. */
+static bool begin_call(struct guests *guests, struct guest *guest, enum guest_call call, uint64_t now)
 {
-	return wish->want <= ACK_WANT_RUN && wish->place < MANIFEST_GUEST_MAX &&
-	       wish->ended < WIRE_GUEST_REASON_COUNT && wish->is_restart_due <= 1;
-}
-
-/* An instance whose memory was overwritten must not leave nonsense to the next one. */
-static void keep_wish(const struct guest *guest)
-{
-	if (guest->slot >= WIRE_GUEST_MAX || !is_sane(&guest->wish)) {
-		hvcall_fail(0, 0, 0);
-		return;
-	}
-	(void)keep_set(KEEP_SLOT_0 + guest->slot, &guest->wish);
-}
-
-static bool is_wanted(const struct guest *guest)
-{
-	return guest->wish.want == ACK_WANT_RUN && guest->wish.ended == WIRE_REASON_NONE;
-}
-
-static struct release *release_of(struct guests *guests, const struct guest *guest)
-{
-	const uint8_t *wanted[WIRE_GUEST_MAX];
-
-	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		const struct guest *other = &guests->slots[i];
-		wanted[i] = other->wish.want == ACK_WANT_RUN ? other->wish.manifest : NULL;
-	}
-	return guest->wish.want == ACK_WANT_RUN ? releases_want(&guests->releases, guest->wish.manifest, wanted) :
-						  releases_find(&guests->releases, guest->wish.manifest);
-}
-
-/* What the slot should run, or NULL: nothing, or not known yet; guest->reason says why. */
-static const struct manifest_guest *definition_of(struct guests *guests, struct guest *guest)
-{
-	const struct release *release = release_of(guests, guest);
-
-	if (!is_wanted(guest)) {
-		guest->reason = guest->wish.want == ACK_WANT_EMPTY ? WIRE_REASON_NONE :
-				guest->wish.want == ACK_WANT_STOP  ? WIRE_REASON_WANTED :
-								     guest->wish.ended;
-		return NULL;
-	}
-	if (release == NULL || release->state != RELEASE_KNOWN) {
-		guest->reason = release != NULL ? release->reason : WIRE_REASON_OTHER;
-		return NULL;
-	}
-	if (guest->wish.place >= release->manifest.guest_count) {
-		guest->reason = WIRE_REASON_NO_PLACE;
-		return NULL;
-	}
-	const struct manifest_guest *definition = &release->manifest.guests[guest->wish.place];
-	memcpy(guest->name, definition->name, sizeof(guest->name));
-	guest->is_retained = definition->reset == MANIFEST_RETAIN;
-	if (!guest->has_want_tags) {
-		guest->want_tag = guest_vm_tag(definition, guest->slot);
-		guest->want_store_tag = guest_vm_store_tag(definition, guest->slot);
-		guest->has_want_tags = true;
-	}
-	return definition;
-}
-
-/* The manifest is on its way: what the slot should run is not decided. */
-static bool is_undecided(struct guests *guests, const struct guest *guest)
-{
-	const struct release *release = release_of(guests, guest);
-
-	return is_wanted(guest) && release != NULL && release->state == RELEASE_DUE;
+	guest->call = call;
+	guest->call_generation = guest->wish.generation;
+	turn_call(guests, guest, now);
+	return true;
 }
 
 /* --- what can go wrong --- */
 
-static void end_guest(struct guest *guest, enum wire_guest_reason reason)
+static void end_guest(struct guests *guests, struct guest *guest, enum wire_guest_reason reason, uint64_t now)
 {
 	guest->wish.ended = (uint8_t)reason;
 	guest->wish.is_restart_due = 0;
 	guest->reason = reason;
-	keep_wish(guest);
-	if (guest->has_vm) {
-		guest_vm_destroy(guest);
-	}
 	guest->state = GUEST_EMPTY;
+	guest_want_keep(guest);
+	if (guest->has_vm) {
+		(void)begin_call(guests, guest, GUEST_CALL_DESTROY, now);
+	}
 }
 
-static void refuse(struct guest *guest, enum wire_guest_reason reason, const char *why)
+static void refuse(struct guests *guests, struct guest *guest, enum wire_guest_reason reason, const char *why,
+		   uint64_t now)
 {
 	log_line(LOG_ERROR, "loader: guest \"%s\" refused: %s", guest->name, why);
-	end_guest(guest, reason);
+	end_guest(guests, guest, reason, now);
 }
 
 /* Tries again later, and says once why. */
@@ -131,17 +75,17 @@ static void retry_later(struct guests *guests, struct guest *guest, enum wire_gu
 
 static void fail_fill(struct guests *guests, struct guest *guest, uint64_t now)
 {
-	const struct release *release = release_of(guests, guest);
+	const struct release *release = guest_release(guests, guest);
 	struct fill *fill = &guest->fill;
 
 	if (fill->reason == WIRE_REASON_NOT_A_KERNEL || (release != NULL && release->bundle != NULL)) {
-		refuse(guest, fill->reason, fill->why);
+		refuse(guests, guest, fill->reason, fill->why, now);
 		return;
 	}
-	if (fill->sources[0] != NULL) {
-		guest_vm_destroy_store(guest); /* it no longer holds what was put there */
-	}
 	retry_later(guests, guest, fill->reason, fill->why, now);
+	if (fill->sources[0] != NULL) { /* the store no longer holds what was put there */
+		(void)begin_call(guests, guest, GUEST_CALL_DESTROY_STORE, now);
+	}
 }
 
 /* --- filling --- */
@@ -156,49 +100,99 @@ static uint32_t count_wanted(const struct guests *guests)
 	return count;
 }
 
-static bool make_vm(struct guests *guests, struct guest *guest, const struct manifest_guest *definition, uint64_t now)
+static bool is_of_bundle(struct guests *guests, const struct guest *guest)
 {
-	const struct release *release = release_of(guests, guest);
-	const int64_t status = guest_vm_create(guest, definition, count_wanted(guests) > 1);
+	const struct release *release = guest_release(guests, guest);
 
-	if (status == 0) {
-		return true;
-	}
-	if (release->bundle == NULL && (status == AETHER_ENOMEM || status == AETHER_EBUSY)) {
-		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, guest_vm_error_words(status), now);
-		return false;
-	}
-	log_line(LOG_ERROR, "loader: guest \"%s\" refused: %s (it wants %u MiB; %llu MiB were free for guests at boot)",
-		 definition->name, guest_vm_error_words(status), definition->memory_mib,
-		 (unsigned long long)(guests->info->free_bytes >> 20));
-	end_guest(guest, status == AETHER_ENOMEM ? WIRE_REASON_NO_MEMORY : WIRE_REASON_NOT_CREATED);
-	return false;
+	return release != NULL && release->bundle != NULL;
 }
 
-static void begin_fill(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
+static void fail_create(struct guests *guests, struct guest *guest, int64_t status, uint64_t now)
+{
+	if (!is_of_bundle(guests, guest) && (status == AETHER_ENOMEM || status == AETHER_EBUSY)) {
+		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, guest_vm_error_words(status), now);
+		return;
+	}
+	log_line(LOG_ERROR,
+		 "loader: guest \"%s\" refused: %s (it wants %llu MiB; %llu MiB were free for guests at boot)",
+		 guest->name, guest_vm_error_words(status), (unsigned long long)(guest->ram_bytes >> 20),
+		 (unsigned long long)(guests->info->free_bytes >> 20));
+	end_guest(guests, guest, status == AETHER_ENOMEM ? WIRE_REASON_NO_MEMORY : WIRE_REASON_NOT_CREATED, now);
+}
+
+static void start_running(struct guests *guests, struct guest *guest)
+{
+	guest->state = GUEST_RUNNING;
+	guest->is_settled = false;
+	guest->reason = WIRE_REASON_NONE;
+	guest->said = WIRE_REASON_NONE;
+	guest->failures = 0;
+	if (!is_of_bundle(guests, guest) && guest->name[0] != '\0') {
+		log_line(guest->wish.starts == 1 ? LOG_WARN : LOG_INFO, "loader: guest \"%s\" started", guest->name);
+	}
+}
+
+/* A slice of the call under way, and what follows from its end. */
+static void turn_call(struct guests *guests, struct guest *guest, uint64_t now)
+{
+	const enum guest_call call = guest->call;
+	const int64_t status = guest_vm_go_on(guest);
+
+	if (status == AETHER_EAGAIN) {
+		return;
+	}
+	if (status == 0) {
+		if (call == GUEST_CALL_START) {
+			start_running(guests, guest);
+		}
+		return;
+	}
+	if (guest->call_generation != guest->wish.generation) { /* the new wish begins anew */
+		guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
+		return;
+	}
+	switch (call) {
+	case GUEST_CALL_CREATE:
+		fail_create(guests, guest, status, now);
+		break;
+	case GUEST_CALL_START:
+	case GUEST_CALL_RESET:
+		end_guest(guests, guest, WIRE_REASON_OTHER, now);
+		break;
+	case GUEST_CALL_CREATE_STORE:
+		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, "the node has no memory to keep its payload in", now);
+		break;
+	default:
+		break;
+	}
+}
+
+/* One call for each turn, until all is there that is to be filled. True, as above. */
+static bool begin_fill(struct guests *guests, struct guest *guest, const struct manifest_guest *definition,
 		       uint64_t now)
 {
-	const struct release *release = release_of(guests, guest);
+	const struct release *release = guest_release(guests, guest);
 	const bool needs_store = release->bundle == NULL && guest->is_retained;
 	struct fill *fill = &guest->fill;
 
 	if (guest->has_store && (!needs_store || guest->store_tag != guest->want_store_tag)) {
-		guest_vm_destroy_store(guest);
+		return begin_call(guests, guest, GUEST_CALL_DESTROY_STORE, now);
 	}
 	if (guest->wish.is_restart_due) {
 		/* From here on it is loaded anew whatever happens: the restart is in force. */
 		guest->wish.is_restart_due = 0;
-		keep_wish(guest);
+		guest_want_keep(guest);
 	}
-	if (guest->has_vm ? !guest->is_clean && !guest_vm_reset(guest) : !make_vm(guests, guest, definition, now)) {
-		if (guest->has_vm) {
-			end_guest(guest, WIRE_REASON_OTHER);
-		}
-		return;
+	if (!guest->has_vm) {
+		guest_vm_plan(guest, definition, count_wanted(guests) > 1);
+		return begin_call(guests, guest, GUEST_CALL_CREATE, now);
 	}
-	if (needs_store && !guest->has_store && guest_vm_create_store(guest, definition) != 0) {
-		retry_later(guests, guest, WIRE_REASON_NO_MEMORY, "the node has no memory to keep its payload in", now);
-		return;
+	if (!guest->is_clean) {
+		return begin_call(guests, guest, GUEST_CALL_RESET, now);
+	}
+	if (needs_store && !guest->has_store) {
+		guest_vm_plan_store(guest, definition);
+		return begin_call(guests, guest, GUEST_CALL_CREATE_STORE, now);
 	}
 	memset(fill, 0, sizeof(*fill));
 	fill->guest = definition;
@@ -219,11 +213,12 @@ static void begin_fill(struct guests *guests, struct guest *guest, const struct 
 	memcpy(guest->manifest, release->sha256, DIGEST_BYTES);
 	guest->is_clean = false;
 	guest->state = GUEST_FILLING;
+	return true;
 }
 
-static void finish_fill(struct guests *guests, struct guest *guest)
+static void finish_fill(struct guests *guests, struct guest *guest, uint64_t now)
 {
-	const struct release *release = release_of(guests, guest);
+	const struct release *release = guest_release(guests, guest);
 	const struct fill *fill = &guest->fill;
 	const uint64_t seed_number = (uint64_t)guest->slot << 32 | guest->start_count;
 	const char *why = load_tree(fill->guest, &fill->place, guests->info, seed_number, fill->memory, &guest->entry);
@@ -231,7 +226,7 @@ static void finish_fill(struct guests *guests, struct guest *guest)
 	guests->verify_ticks += fill->hash_ticks;
 	guests->copy_ticks += fill->copy_ticks;
 	if (why != NULL) {
-		refuse(guest, WIRE_REASON_OTHER, why);
+		refuse(guests, guest, WIRE_REASON_OTHER, why, now);
 		return;
 	}
 	guest->is_checked = release->bundle != NULL;
@@ -270,7 +265,7 @@ static bool turn_fill(struct guests *guests, struct guest *guest, uint64_t now)
 	if (fill->store != NULL) {
 		guest_vm_mark_store(guest, fill->guest);
 	}
-	finish_fill(guests, guest);
+	finish_fill(guests, guest, now);
 	return true;
 }
 
@@ -282,46 +277,31 @@ static bool turn_idle(struct guests *guests, struct guest *guest, uint64_t now)
 	if (now < guest->retry_at) {
 		return false;
 	}
-	const struct manifest_guest *definition = definition_of(guests, guest);
+	const struct manifest_guest *definition = guest_definition(guests, guest);
 	if (definition == NULL) {
-		if (is_undecided(guests, guest)) {
+		if (guest_is_undecided(guests, guest)) {
 			return false;
 		}
 		if (guest->has_vm) {
-			guest_vm_destroy(guest);
 			guest->state = GUEST_EMPTY;
+			return begin_call(guests, guest, GUEST_CALL_DESTROY, now);
 		}
-		if (guest->has_store && guest->wish.want == ACK_WANT_EMPTY) {
-			guest_vm_destroy_store(guest);
-		}
-		return false;
+		return guest->has_store && guest->wish.want == ACK_WANT_EMPTY &&
+		       begin_call(guests, guest, GUEST_CALL_DESTROY_STORE, now);
 	}
 	if (guest->has_vm && guest->tag != guest->want_tag) {
-		guest_vm_destroy(guest);
 		guest->state = GUEST_EMPTY;
+		return begin_call(guests, guest, GUEST_CALL_DESTROY, now);
 	}
-	begin_fill(guests, guest, definition, now);
-	return true;
+	return begin_fill(guests, guest, definition, now);
 }
 
-static bool turn_loaded(struct guests *guests, struct guest *guest)
+static bool turn_loaded(struct guests *guests, struct guest *guest, uint64_t now)
 {
 	if (guests->is_booting) {
 		return false;
 	}
-	if (!guest_vm_start(guest)) {
-		end_guest(guest, WIRE_REASON_OTHER);
-		return false;
-	}
-	guest->state = GUEST_RUNNING;
-	guest->is_settled = false;
-	guest->reason = WIRE_REASON_NONE;
-	guest->said = WIRE_REASON_NONE;
-	guest->failures = 0;
-	if (release_of(guests, guest)->bundle == NULL) {
-		log_line(guest->wish.starts == 1 ? LOG_WARN : LOG_INFO, "loader: guest \"%s\" started", guest->name);
-	}
-	return false;
+	return begin_call(guests, guest, GUEST_CALL_START, now);
 }
 
 static bool turn_running(struct guests *guests, struct guest *guest)
@@ -329,14 +309,14 @@ static bool turn_running(struct guests *guests, struct guest *guest)
 	if (guest->is_settled) {
 		return false;
 	}
-	const struct manifest_guest *definition = definition_of(guests, guest);
+	const struct manifest_guest *definition = guest_definition(guests, guest);
 	const bool is_other = definition != NULL && guest->tag != guest->want_tag;
 
 	if (definition != NULL && !is_other) {
 		memcpy(guest->manifest, guest->wish.manifest, DIGEST_BYTES);
 		guest->is_settled = !guest->wish.is_restart_due;
 	}
-	if (is_wanted(guest) && !guest->wish.is_restart_due && !is_other) {
+	if (guest_is_wanted(guest) && !guest->wish.is_restart_due && !is_other) {
 		return false; /* a manifest that cannot be had or used leaves it running */
 	}
 	if (guest_vm_stop(guest)) {
@@ -345,9 +325,9 @@ static bool turn_running(struct guests *guests, struct guest *guest)
 	return false;
 }
 
-static void take_stop(struct guests *guests, struct guest *guest, uint32_t reason)
+static void take_stop(struct guests *guests, struct guest *guest, uint32_t reason, uint64_t now)
 {
-	(void)definition_of(guests, guest); /* its name, if it can be known */
+	(void)guest_definition(guests, guest); /* its name, if it can be known */
 	const enum wire_guest_reason why = guest_vm_say_stop(guest, reason);
 
 	if (why == WIRE_REASON_RESET || why == WIRE_REASON_WANTED || guest->wish.is_restart_due) {
@@ -356,16 +336,16 @@ static void take_stop(struct guests *guests, struct guest *guest, uint32_t reaso
 		guest->retry_at = 0;
 		return;
 	}
-	end_guest(guest, why);
+	end_guest(guests, guest, why, now);
 }
 
 /* STOPPING: the core's event may have gone to an earlier instance, so it is also looked for. */
-static bool turn_stopping(struct guests *guests, struct guest *guest)
+static bool turn_stopping(struct guests *guests, struct guest *guest, uint64_t now)
 {
 	struct hvcall_vm_state state = {.state = AETHER_VM_NONE};
 
 	if (hvcall_vm_info(guest->vm, &state) == 0 && state.state == AETHER_VM_STOPPED) {
-		take_stop(guests, guest, state.reason);
+		take_stop(guests, guest, state.reason, now);
 		return true;
 	}
 	return false;
@@ -373,6 +353,10 @@ static bool turn_stopping(struct guests *guests, struct guest *guest)
 
 static bool turn(struct guests *guests, struct guest *guest, uint64_t now)
 {
+	if (guest->call != GUEST_CALL_NONE) {
+		turn_call(guests, guest, now);
+		return true;
+	}
 	switch (guest->state) {
 	case GUEST_EMPTY:
 	case GUEST_HELD:
@@ -380,11 +364,11 @@ static bool turn(struct guests *guests, struct guest *guest, uint64_t now)
 	case GUEST_FILLING:
 		return turn_fill(guests, guest, now);
 	case GUEST_LOADED:
-		return turn_loaded(guests, guest);
+		return turn_loaded(guests, guest, now);
 	case GUEST_RUNNING:
 		return turn_running(guests, guest);
 	case GUEST_STOPPING:
-		return turn_stopping(guests, guest);
+		return turn_stopping(guests, guest, now);
 	}
 	return false;
 }
@@ -394,8 +378,11 @@ bool guests_turn(struct guests *guests, uint64_t now)
 	bool is_busy = false;
 
 	releases_turn(&guests->releases, &guests->origin, now);
+	if (guest_vm_destroy_doomed(guests)) {
+		return true; /* first, so that there is memory, and each slot gets its own number */
+	}
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		if (!guests->slots[i].is_wish_lost) {
+		if (!guests->slots[i].is_wish_lost || guests->slots[i].call != GUEST_CALL_NONE) {
 			is_busy |= turn(guests, &guests->slots[i], now);
 		}
 	}
@@ -414,7 +401,7 @@ uint64_t guests_wait(const struct guests *guests, uint64_t now)
 			due = look_again;
 		} else if (guest->state == GUEST_FILLING) {
 			due = fill_wait(&guest->fill, now);
-		} else if (is_wanted(guest) && guest->retry_at > now) {
+		} else if (guest_is_wanted(guest) && guest->retry_at > now) {
 			due = guest->retry_at - now;
 		}
 		wait = due < wait ? due : wait;
@@ -428,75 +415,12 @@ void guests_stopped(struct guests *guests, uint32_t vm, uint32_t reason)
 		struct guest *guest = &guests->slots[i];
 		if (guest->has_vm && guest->vm == vm &&
 		    (guest->state == GUEST_RUNNING || guest->state == GUEST_STOPPING)) {
-			take_stop(guests, guest, reason);
+			take_stop(guests, guest, reason, hvcall_ticks());
 			return;
 		}
 	}
 	log_line(LOG_WARN, "loader: event %llu of vm%u is for no guest", (unsigned long long)AETHER_EVENT_VM_STOPPED,
 		 vm);
-}
-
-/* --- wishes --- */
-
-void guests_wish(struct guests *guests, uint32_t slot, const struct ack_guest *wish)
-{
-	struct guest *guest = &guests->slots[slot];
-	struct keep_slot *kept = &guest->wish;
-
-	if (wish->generation <= kept->generation) {
-		return;
-	}
-	const bool is_other = wish->want != kept->want || wish->place != kept->place ||
-			      !digest_is_equal(wish->manifest, kept->manifest);
-	const bool is_restart = wish->restart_generation > kept->restart_generation;
-	const bool is_under_way = guest->state == GUEST_FILLING || guest->state == GUEST_LOADED;
-
-	guest->is_settled = false;
-	guest->is_wish_lost = false;
-	kept->generation = wish->generation;
-	kept->want = (uint8_t)wish->want;
-	kept->place = wish->place;
-	memcpy(kept->manifest, wish->manifest, DIGEST_BYTES);
-	if (is_restart) {
-		kept->restart_generation = wish->restart_generation;
-		kept->is_restart_due = guest->state == GUEST_RUNNING || guest->state == GUEST_STOPPING;
-	}
-	if (is_restart || is_other) {
-		kept->ended = WIRE_REASON_NONE;
-		guest->retry_at = 0;
-		guest->failures = 0;
-		guest->said = WIRE_REASON_NONE;
-		guest->reason = WIRE_REASON_NONE;
-	}
-	keep_wish(guest);
-	if (is_other && is_under_way) {
-		fill_cancel(&guest->fill);
-		guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
-	}
-	if (is_other) {
-		guest->is_checked = false;
-		guest->has_want_tags = false;
-		(void)release_of(guests, guest); /* the manifest is asked for at once */
-	}
-}
-
-void guests_set_origin(struct guests *guests, struct origin origin)
-{
-	if (guests->origin.address == origin.address && guests->origin.port == origin.port) {
-		return;
-	}
-	guests->origin = origin;
-	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
-		struct guest *guest = &guests->slots[i];
-		if (guest->state == GUEST_FILLING) {
-			fill_cancel(&guest->fill);
-			guest->state = guest->has_vm ? GUEST_HELD : GUEST_EMPTY;
-		}
-		guest->retry_at = 0;
-	}
-	for (uint32_t i = 0; i < RELEASES_MAX; i++) {
-		guests->releases.entries[i].retry_at = 0;
-	}
 }
 
 /* --- the beginning --- */
@@ -508,30 +432,13 @@ void guests_start(struct guests *guests, const struct aether_bootinfo *info)
 	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
 		struct guest *guest = &guests->slots[i];
 		guest->slot = i;
-		if (keep_get(KEEP_SLOT_0 + i, &guest->wish) && !is_sane(&guest->wish)) {
+		if (keep_get(KEEP_SLOT_0 + i, &guest->wish) && !guest_want_is_sane(&guest->wish)) {
 			memset(&guest->wish, 0, sizeof(guest->wish));
 			guest->is_wish_lost = true;
 		}
 	}
 	if (info->instance > 1) {
 		guest_vm_adopt(guests);
-	}
-}
-
-/* The bundle's guests are wanted where no controller has said anything else. */
-static void want_bundle(struct guests *guests)
-{
-	const struct release *bundle = &guests->releases.entries[0];
-
-	for (uint32_t i = 0; i < bundle->manifest.guest_count; i++) {
-		struct guest *guest = &guests->slots[i];
-		if (guest->wish.generation == 0 && guest->wish.want == ACK_WANT_EMPTY) {
-			guest->is_wish_lost = false;
-			guest->wish.want = ACK_WANT_RUN;
-			guest->wish.place = (uint8_t)i;
-			memcpy(guest->wish.manifest, bundle->sha256, DIGEST_BYTES);
-			keep_wish(guest);
-		}
 	}
 }
 
@@ -546,7 +453,7 @@ bool guests_boot(struct guests *guests, const uint8_t *bundle)
 		log_line(LOG_ERROR, "loader: bundle refused: %s", why);
 		return false;
 	}
-	want_bundle(guests);
+	guest_want_bundle(guests);
 	if (info->instance > 1) {
 		return true;
 	}
@@ -565,7 +472,9 @@ bool guests_boot(struct guests *guests, const uint8_t *bundle)
 		 (unsigned long long)guests->copy_ticks, (unsigned long long)(hvcall_ticks() - info->entry_ticks),
 		 (unsigned long long)info->counter_hz);
 	for (uint32_t i = 0; i < manifest->guest_count; i++) {
-		(void)turn(guests, &guests->slots[i], hvcall_ticks());
+		while (turn(guests, &guests->slots[i], hvcall_ticks())) {
+			(void)hvcall_alive();
+		}
 	}
 	return true;
 }

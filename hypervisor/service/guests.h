@@ -6,6 +6,9 @@
  *     EMPTY --> FILLING --> LOADED --> RUNNING --> STOPPING --> HELD
  *     HELD: its VM is there, stopped or half loaded: --> FILLING (reset first), or destroyed --> EMPTY
  *
+ * The core's long calls (VM_CREATE, VM_START, VM_RESET, VM_DESTROY) go on over several turns, a millisecond in each.
+ * While one is under way nothing else is done with the slot, whatever is wanted by then.
+ *
  * A payload that is to be retained goes into the slot's store while it is fetched for the first time.
  *
  * A VM carries a tag: the slot, and a digest of its definition in the manifest. So a new instance of the service knows
@@ -31,8 +34,20 @@ enum guest_state {
 	GUEST_STOPPING,
 };
 
+enum guest_call {
+	GUEST_CALL_NONE = 0,
+	GUEST_CALL_CREATE,
+	GUEST_CALL_START,
+	GUEST_CALL_RESET,
+	GUEST_CALL_DESTROY,
+	GUEST_CALL_CREATE_STORE,
+	GUEST_CALL_DESTROY_STORE,
+};
+
 struct guest {
 	enum guest_state state;
+	enum guest_call call; /* under way */
+	uint32_t call_generation; /* the wish that it was begun for */
 	uint32_t slot;
 	struct keep_slot wish;
 	bool is_wish_lost; /* the record makes no sense: nothing is done until the controller says it again */
@@ -45,6 +60,9 @@ struct guest {
 	bool is_clean; /* its memory is as the core scrubbed it */
 	uint32_t vm;
 	uint64_t tag;
+	uint64_t ram_bytes; /* these three as VM_CREATE is asked */
+	uint64_t vm_flags;
+	uint32_t vcpu_count;
 	uint8_t manifest[DIGEST_BYTES]; /* that it was loaded by; zero: not known */
 	bool has_store; /* and these four */
 	bool is_stored; /* it is filled, as far as anyone knows */
@@ -69,6 +87,7 @@ struct guests {
 	struct guest slots[WIRE_GUEST_MAX];
 	bool is_booting; /* the bundle's guests are loaded; none starts yet */
 	bool is_adopted; /* guests of an earlier instance */
+	uint32_t doomed; /* VMs that it left half made, half gone, or nobody's: bits */
 	uint64_t verify_ticks; /* spent on hashes */
 	uint64_t copy_ticks; /* spent on filling memory */
 	uint64_t http_retries; /* requests that had to be made again */

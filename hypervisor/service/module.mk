@@ -6,7 +6,7 @@ wire_messages := $(addprefix netboot/wire/,tlv.c message.c datagram.c seal.c rep
 	beat_series.c beat_track.c ack.c console.c guest_state.c)
 # What decides: runs in tests too, on a fake core and a fake network.
 agent := $(addprefix hypervisor/service/,agent.c beat.c config.c desired.c digest.c fill.c guest_fdt.c guest_report.c guest_vm.c \
-	guests.c hello.c keep.c load.c log.c online.c place.c relay.c release.c service.c update.c)
+	guest_want.c guests.c hello.c keep.c load.c log.c online.c place.c relay.c release.c service.c update.c)
 service := $(agent) $(addprefix hypervisor/service/,hvcall.c main.c)
 
 $(call srcs,svc,hypervisor/service/crt.S hypervisor/service/chaos.S $(service) hypervisor/lib/string.c hypervisor/lib/fmt.c \

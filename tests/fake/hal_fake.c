@@ -20,7 +20,7 @@ static struct {
 	struct fake_op *log;
 	size_t log_count, log_room;
 	unsigned cpu;
-	uint64_t ticks;
+	uint64_t ticks, ticks_a_look;
 	uint64_t deadline[FAKE_CPU_MAX];
 	unsigned kicks[FAKE_CPU_MAX];
 	uint64_t polls, pending_from, pending_every;
@@ -158,6 +158,11 @@ void fake_advance(uint64_t ticks)
 	machine.ticks += ticks;
 }
 
+void fake_advance_each_look(uint64_t ticks)
+{
+	machine.ticks_a_look = ticks;
+}
+
 uint64_t fake_timer_deadline(unsigned cpu)
 {
 	return machine.deadline[cpu];
@@ -187,7 +192,7 @@ uint64_t fake_interrupt_polls(void)
 
 uint64_t hal_ticks(void)
 {
-	return machine.ticks;
+	return machine.ticks += machine.ticks_a_look;
 }
 
 uint64_t hal_ticks_per_second(void)

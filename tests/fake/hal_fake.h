@@ -100,6 +100,7 @@ void fake_log_print(size_t count);
 void fake_set_cpu(unsigned cpu); /* which CPU runs from here on */
 void fake_set_ticks(uint64_t ticks);
 void fake_advance(uint64_t ticks);
+void fake_advance_each_look(uint64_t ticks); /* from here on, by itself; 0: no more */
 uint64_t fake_timer_deadline(unsigned cpu);
 unsigned fake_kick_count(unsigned cpu);
 #define FAKE_NEVER UINT64_MAX

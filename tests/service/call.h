@@ -5,38 +5,21 @@
 
 #include "abi/hvc.h"
 #include "lib/fmt.h"
+#include "service/hvcall_registers.h"
 
-struct call {
-	uint64_t x[8];
-};
-
-static inline int64_t call(uint32_t id, struct call *c)
+/* Over all slices of a long one, which are the first four. */
+static inline int64_t call(uint32_t id, struct hvcall_registers *c)
 {
-	register uint64_t x0 __asm__("x0") = id;
-	register uint64_t x1 __asm__("x1") = c->x[1];
-	register uint64_t x2 __asm__("x2") = c->x[2];
-	register uint64_t x3 __asm__("x3") = c->x[3];
-	register uint64_t x4 __asm__("x4") = c->x[4];
-	register uint64_t x5 __asm__("x5") = c->x[5];
-	register uint64_t x6 __asm__("x6") = c->x[6];
-	register uint64_t x7 __asm__("x7") = c->x[7];
-	__asm__ volatile("hvc #0"
-			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7)
-			 :
-			 : "memory");
-	c->x[1] = x1;
-	c->x[2] = x2;
-	c->x[3] = x3;
-	c->x[4] = x4;
-	c->x[5] = x5;
-	c->x[6] = x6;
-	c->x[7] = x7;
-	return (int64_t)x0;
+	int64_t status;
+	do {
+		status = hvcall(id, c);
+	} while (status == AETHER_EAGAIN && id >= AETHER_HVC_VM_CREATE && id <= AETHER_HVC_VM_DESTROY);
+	return status;
 }
 
 static inline int64_t call3(uint32_t id, uint64_t x1, uint64_t x2, uint64_t x3)
 {
-	struct call c = {.x = {0, x1, x2, x3}};
+	struct hvcall_registers c = {.x = {0, x1, x2, x3}};
 	return call(id, &c);
 }
 
@@ -51,14 +34,14 @@ static inline void say(const char *text, uint64_t bytes)
 {
 	uint64_t done = 0;
 	while (done < bytes) {
-		struct call c = {.x = {0}};
+		struct hvcall_registers c = {.x = {0}};
 		const uint64_t left = bytes - done;
 		c.x[1] = left < 48 ? left : 48;
 		for (uint64_t i = 0; i < c.x[1]; i++) {
 			c.x[2 + i / 8] |= (uint64_t)(uint8_t)text[done + i] << (8 * (i % 8));
 		}
 		const uint64_t part = c.x[1];
-		if (call(AETHER_HVC_LOG, &c) == 0) {
+		if (hvcall(AETHER_HVC_LOG, &c) == 0) {
 			done += part;
 		} else {
 			(void)call3(AETHER_HVC_ALIVE, 0, 0, 0); /* the console is full */

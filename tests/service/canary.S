@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guest that watches its memory: it fills all of it behind its code with a pattern, then compares it over and over,
- * a line each time, `c 0000002a`. What it finds changed it says, `changed 40123458`, and stops counting. It runs where
- * it is put, at the start of 2 MiB.
+ * a line each time, `c 0000002a`, and sleeps as long between. What it finds changed it says, `changed 40123458`, and
+ * stops counting. It runs where it is put, at the start of 2 MiB.
  */
+#include "doze.h"
+
 	.section .rodata.canary, "a"
 	.balign	8
 	.global	test_canary, test_canary_end
@@ -16,6 +18,9 @@ test_canary:
 	movk	x23, #0xab1e, lsl #16
 	movk	x23, #0xc0de, lsl #48
 	mov	x10, xzr
+	mrs	x11, cntfrq_el0
+	lsr	x11, x11, #5			/* 31 ms */
+	doze_setup
 	mov	x1, x21
 1:	eor	x2, x1, x23
 	str	x2, [x1], #8
@@ -34,6 +39,9 @@ test_canary:
 	mov	x13, x10
 	bl	put_number
 	add	x10, x10, #1
+	mrs	x13, cntvct_el0
+	add	x13, x13, x11
+	doze	x13
 	b	2b
 5:	mov	x13, x1
 	adr	x14, changed

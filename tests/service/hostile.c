@@ -18,9 +18,9 @@
 #include "abi/diag.h"
 #include "abi/telemetry.h"
 #include "call.h"
+#include "guests.h"
 #include "service/main.h"
 
-#define GUEST_BYTES (UINT64_C(2) << 20)
 #define FREE_BYTES (UINT64_C(32) << 20)
 #define PIECE_BYTES (UINT64_C(1) << 20)
 #define FAR_US UINT64_C(3600000000)
@@ -75,22 +75,15 @@ static void take_note(uint64_t words[6])
 
 static void start_guest(void)
 {
-	struct call c = {.x = {0, GUEST_BYTES, 1, AETHER_VM_CONSOLE_LINES}};
-	if (call(AETHER_HVC_VM_CREATE, &c) != 0 || c.x[1] != HOSTILE_GUEST) {
+	if (!guest_start(HOSTILE_GUEST, test_canary, test_canary_end, test_canary)) {
 		SAY("aether: test: no guest\n");
-		return;
 	}
-	volatile uint8_t *ram = (volatile uint8_t *)(uintptr_t)AETHER_IPA_LOAD(HOSTILE_GUEST);
-	for (uint64_t i = 0; i < (uint64_t)(test_canary_end - test_canary); i++) {
-		ram[i] = (uint8_t)test_canary[i];
-	}
-	(void)call3(AETHER_HVC_VM_START, HOSTILE_GUEST, AETHER_GUEST_RAM_BASE, 0);
 }
 
 /* A store of memory that nobody has: true if it is all zero. What was free is not scrubbed again. */
 static bool is_free_memory_zero(void)
 {
-	struct call c = {.x = {0, FREE_BYTES, 0, AETHER_VM_STORE}};
+	struct hvcall_registers c = {.x = {0, FREE_BYTES, 0, AETHER_VM_STORE}};
 	if (call(AETHER_HVC_VM_CREATE, &c) != 0) {
 		return false;
 	}
@@ -108,20 +101,20 @@ static bool is_free_memory_zero(void)
 
 static void first_instance(void)
 {
-	struct call c = {.x = {0, NOTE | 1 << 8}};
+	struct hvcall_registers c = {.x = {0, NOTE | 1 << 8}};
 	const bool was_zero = is_free_memory_zero();
 	start_guest();
 	take_note(&c.x[2]);
 	(void)call(AETHER_HVC_KEEP_SET, &c);
 	SAY("aether: test: %lu attacks, free memory is %s\n", hostile_reach_count + hostile_calls_count,
 	    was_zero ? "zero" : "not zero");
-	struct call far = {.x = {0, 5, 1, FAR_US, 1u << AETHER_CHAOS_KILL}};
+	struct hvcall_registers far = {.x = {0, 5, 1, FAR_US, 1u << AETHER_CHAOS_KILL}};
 	(void)call(AETHER_HVC_CHAOS, &far);
 }
 
 static void last_instance(void)
 {
-	struct call kept = {.x = {0, NOTE}};
+	struct hvcall_registers kept = {.x = {0, NOTE}};
 	uint64_t now[6];
 	bool is_same = call(AETHER_HVC_KEEP_GET, &kept) == 0 && kept.x[1] == 1;
 	take_note(now);
@@ -133,7 +126,7 @@ static void last_instance(void)
 	}
 	SAY("aether: test: accounts %s\n", is_same ? "as they were" : "differ");
 	SAY("aether: test: free memory is %s\n", is_free_memory_zero() ? "zero" : "not zero");
-	struct call c = {.x = {0, HOSTILE_GUEST}};
+	struct hvcall_registers c = {.x = {0, HOSTILE_GUEST}};
 	(void)call(AETHER_HVC_VM_INFO, &c);
 	const uint64_t before = ticks();
 	(void)call3(AETHER_HVC_TELEMETRY, 0, 0, 0);

@@ -10,6 +10,7 @@
 #include "abi/nic.h"
 #include "abi/telemetry.h"
 #include "call.h"
+#include "guests.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MIB (UINT64_C(1) << 20)
@@ -122,7 +123,8 @@ static void asks_for_what_there_is_not(void)
 	unsigned refused = 0;
 	unsigned asked = 0;
 	for (unsigned i = 0; i < COUNT(absurd); i++, asked++) {
-		struct call c = {.x = {0, absurd[i].x1, absurd[i].x2, absurd[i].x3, absurd[i].x4}};
+		hostile_lives();
+		struct hvcall_registers c = {.x = {0, absurd[i].x1, absurd[i].x2, absurd[i].x3, absurd[i].x4}};
 		if (call(absurd[i].call, &c) < 0) {
 			refused++;
 		} else {
@@ -131,7 +133,8 @@ static void asks_for_what_there_is_not(void)
 	}
 	for (unsigned i = 0; i < COUNT(calls_of_a_vm); i++) {
 		for (unsigned k = 0; k < COUNT(no_vms); k++, asked++) {
-			struct call c = {.x = {0, no_vms[k], 1000, 10000, 1}};
+			hostile_lives();
+			struct hvcall_registers c = {.x = {0, no_vms[k], 1000, 10000, 1}};
 			if (call(calls_of_a_vm[i], &c) < 0) {
 				refused++;
 			} else {
@@ -203,7 +206,7 @@ static bool is_spared(uint32_t id, uint64_t x1)
 static void random_call(void)
 {
 	const uint32_t id = AETHER_HVC((uint32_t)below(AETHER_HVC_COUNT + 1));
-	struct call c;
+	struct hvcall_registers c;
 	for (unsigned i = 0; i < 8; i++) {
 		c.x[i] = anything();
 	}
@@ -220,45 +223,11 @@ static void random_call(void)
 	}
 }
 
-static uint32_t state_of(uint64_t vm)
-{
-	struct call c = {.x = {0, vm}};
-	return call(AETHER_HVC_VM_INFO, &c) == 0 ? (uint32_t)c.x[1] : AETHER_VM_NONE;
-}
-
-/* Whatever was made of it is undone. */
-static bool is_cleared(uint64_t vm)
-{
-	for (unsigned i = 0; i < 1000; i++) {
-		switch (state_of(vm)) {
-		case AETHER_VM_NONE:
-			return true;
-		case AETHER_VM_RUNNING:
-		case AETHER_VM_PAUSED:
-			(void)call3(AETHER_HVC_VM_STOP, vm, 0, 0);
-			break;
-		case AETHER_VM_STOPPING:
-			(void)call3(AETHER_HVC_EVENT_WAIT, ticks() + 100000, 0, 0);
-			break;
-		case AETHER_VM_STARTING:
-			(void)call3(AETHER_HVC_VM_START, vm, 0, 0);
-			break;
-		case AETHER_VM_RESETTING:
-			(void)call3(AETHER_HVC_VM_RESET, vm, 0, 0);
-			break;
-		default:
-			(void)call3(AETHER_HVC_VM_DESTROY, vm, 0, 0);
-			break;
-		}
-	}
-	return false;
-}
-
 static void clear_all(void)
 {
 	unsigned left = 0;
 	for (uint64_t vm = 1; vm < AETHER_STORE_FIRST + AETHER_STORE_MAX; vm++) {
-		left += vm != AETHER_VM_MAX && !is_cleared(vm) ? 1 : 0;
+		left += vm != AETHER_VM_MAX && !guest_clear(vm) ? 1 : 0;
 	}
 	SAY("aether: test: %u VMs stayed\n", left);
 }
@@ -269,7 +238,7 @@ static void calls_anything(void)
 	for (unsigned i = 0; i < RANDOM_CALLS; i++) {
 		random_call();
 		hostile_lives();
-		const uint32_t now = state_of(1 + below(AETHER_VM_MAX - 1));
+		const uint32_t now = guest_state(1 + below(AETHER_VM_MAX - 1));
 		seen[now <= AETHER_VM_PAUSED ? now : AETHER_VM_NONE]++;
 	}
 	SAY("aether: test: seen %u %u %u %u\n", seen[AETHER_VM_NONE], seen[AETHER_VM_LOADING], seen[AETHER_VM_RUNNING],
@@ -362,7 +331,8 @@ static void posts_any_buffer(void)
 		}
 	}
 	for (unsigned i = 0; i < RANDOM_POSTS; i++) {
-		struct call c = {.x = {0, 1 + below(AETHER_NIC_POST_MAX)}};
+		hostile_lives();
+		struct hvcall_registers c = {.x = {0, 1 + below(AETHER_NIC_POST_MAX)}};
 		const uint64_t mask = below(4) == 0 ? ALL : UINT64_C(0x07ff00ff07ff00ff);
 		for (unsigned k = 2; k < 8; k++) {
 			c.x[k] = random_u64() & mask;

@@ -95,7 +95,7 @@ DOES(asks_the_firmware, UINT64_C(0x84000009), "smc #0") /* SYSTEM_RESET */
 /* Memory that is its own while it loads, and no longer when it has given it away. */
 static void runs_what_it_loads(void)
 {
-	struct call c = {.x = {0, UINT64_C(2) << 20, 0, AETHER_VM_STORE}};
+	struct hvcall_registers c = {.x = {0, UINT64_C(2) << 20, 0, AETHER_VM_STORE}};
 	if (call(AETHER_HVC_VM_CREATE, &c) != 0) {
 		return;
 	}
@@ -107,7 +107,7 @@ static void runs_what_it_loads(void)
 
 static void writes_what_it_gave_back(void)
 {
-	struct call c = {.x = {0, UINT64_C(2) << 20, 0, AETHER_VM_STORE}};
+	struct hvcall_registers c = {.x = {0, UINT64_C(2) << 20, 0, AETHER_VM_STORE}};
 	if (call(AETHER_HVC_VM_CREATE, &c) != 0) {
 		return;
 	}
@@ -120,7 +120,7 @@ static void writes_what_it_gave_back(void)
 
 static void writes_what_it_started(void)
 {
-	struct call c = {.x = {0, UINT64_C(2) << 20, 1, 0}};
+	struct hvcall_registers c = {.x = {0, UINT64_C(2) << 20, 1, 0}};
 	if (call(AETHER_HVC_VM_CREATE, &c) != 0) {
 		return;
 	}

@@ -1,41 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A service that dies of one thing after the other, while a guest counts. What an instance has to do follows from its
- * number and from what is left of the chaos schedule, which are the core's: nothing of its own survives it.
+ * A service that dies of one thing after the other, while a guest counts and gives back what it reads, and a second one
+ * is loaded, run and cleared away again and again. What an instance has to do follows from its number and from what is
+ * left of the chaos schedule, which are the core's: nothing of its own survives it.
  *
- *   1                     starts the guest; a schedule far in the future keeps the back-off away
- *   2 ...                 each of the deaths below
- *   then                  a schedule of CHAOS_COUNT deaths
+ *   1                     starts the guest
+ *   from it on            the schedules below, each as many deaths as it says
+ *   then                  each of the deaths of restart_deaths.c; a schedule far in the future keeps the back-off away
  *   then                  three of its own in a row, for the back-off
  *   then                  a newer image of itself, which dies, and the first one again
  *   then                  ends the node
  *
- * tests/service/run reads the console.
+ * tests/service/run reads the console. A line has 48 bytes at most, so that it comes whole or not at all.
  */
 #include "abi/bootinfo.h"
 #include "abi/chaos.h"
 #include "abi/diag.h"
 #include "abi/image.h"
 #include "call.h"
+#include "guests.h"
+#include "restart.h"
 #include "service/main.h"
 
-enum { CHAOS_COUNT = 40, OWN_DEATHS = 3, GUEST_BYTES = 2 << 20, PATTERN_WORDS = 1 << 11, NEWER_BYTES = 1 << 16 };
-#define CHAOS_MEAN_US 4000u
+enum { STREAM, SECOND, OWN_DEATHS = 3, PATTERN_WORDS = 1 << 11, NEWER_BYTES = 1 << 16 };
 #define FAR_US UINT64_C(3600000000)
 #define FAR_SEED 5u
-#define CHAOS_SEED 72u /* of all kinds, and only a few loops, which take long to be found out */
 
 extern uintptr_t __stack_chk_guard;
 uintptr_t __stack_chk_guard;
 _Noreturn void __stack_chk_fail(void);
-extern const char test_guest[], test_guest_end[];
+extern const char test_guest[], test_stream[], test_guest_end[];
 
 static const volatile struct aether_bootinfo *const info = (const void *)(uintptr_t)AETHER_IPA_BOOTINFO;
 static volatile uint64_t pattern[PATTERN_WORDS];
 static uint8_t newer[NEWER_BYTES] __attribute__((aligned(4096)));
 extern const volatile uint32_t test_version; /* 1, and in the newer image 2 */
 
-static void fail(uint64_t esr, uint64_t elr, uint64_t far)
+void restart_fail(uint64_t esr, uint64_t elr, uint64_t far)
 {
 	(void)call3(AETHER_HVC_FAIL, esr, elr, far);
 	for (;;) {
@@ -44,135 +45,17 @@ static void fail(uint64_t esr, uint64_t elr, uint64_t far)
 
 void __stack_chk_fail(void)
 {
-	fail(0, 0, 0);
-	__builtin_unreachable();
+	restart_fail(0, 0, 0);
 }
 
 void service_fault(uint64_t esr, uint64_t elr, uint64_t far)
 {
-	fail(esr, elr, far);
+	restart_fail(esr, elr, far);
 }
 
-/* --- deaths --- */
-
-static void reads_what_is_not_there(void)
+static int64_t chaos(uint64_t seed, uint64_t count, uint64_t spacing, uint64_t kinds)
 {
-	(void)*(volatile uint64_t *)UINT64_C(0x900000000);
-}
-
-static void writes_its_code(void)
-{
-	*(volatile uint32_t *)AETHER_IPA_SERVICE = 0;
-}
-
-static void writes_its_boot_information(void)
-{
-	*(volatile uint32_t *)AETHER_IPA_BOOTINFO = 0;
-}
-
-static void runs_its_data(void)
-{
-	pattern[0] = UINT64_C(0xd65f03c0d65f03c0); /* RET */
-	((void (*)(void))(uintptr_t)&pattern[0])();
-}
-
-static void reaches_for_its_guest(void)
-{
-	(void)*(volatile uint64_t *)(uintptr_t)AETHER_IPA_LOAD(0);
-}
-
-static void runs_an_undefined_instruction(void)
-{
-	__asm__ volatile(".inst 0");
-}
-
-static void gives_up(void)
-{
-	fail(1, 2, 3);
-}
-
-static void calls_the_firmware(void)
-{
-	__asm__ volatile("mov x0, #0x84000000\n\tmovk x0, #8\n\tsmc #0" : : : "x0"); /* SYSTEM_OFF */
-}
-
-static void sleeps_where_nothing_wakes_it(void)
-{
-	__asm__ volatile("wfi");
-}
-
-static void turns_off_by_psci(void)
-{
-	/* Refused like any call that there is not. */
-	if (call3(0x84000002, 0, 0, 0) == AETHER_ENOSYS && call3(0x84000008, 0, 0, 0) == AETHER_ENOSYS) {
-		gives_up();
-	}
-}
-
-static void takes_all_its_stack(void)
-{
-	__asm__ volatile("1: stp x29, x30, [sp, #-16]!\n\tb 1b");
-}
-
-static void says_nothing(void)
-{
-	for (;;) {
-	}
-}
-
-static void logs_for_ever(void)
-{
-	for (;;) {
-		(void)call3(AETHER_HVC_VM_INFO, 0, 0, 0);
-	}
-}
-
-static const struct {
-	const char *name;
-	void (*die)(void);
-	uint32_t cause;
-} deaths[] = {
-#define DEATH(name, cause) {#name, name, AETHER_SERVICE_##cause}
-	DEATH(reads_what_is_not_there, ABORT),
-	DEATH(writes_its_code, ABORT),
-	DEATH(writes_its_boot_information, ABORT),
-	DEATH(runs_its_data, ABORT),
-	DEATH(reaches_for_its_guest, ABORT),
-	DEATH(runs_an_undefined_instruction, FAULT),
-	DEATH(gives_up, FAULT),
-	DEATH(calls_the_firmware, TRAP),
-	DEATH(sleeps_where_nothing_wakes_it, TRAP),
-	DEATH(turns_off_by_psci, FAULT),
-	DEATH(takes_all_its_stack, ABORT),
-	DEATH(says_nothing, SILENT),
-	DEATH(logs_for_ever, SILENT),
-#undef DEATH
-};
-#define DEATH_COUNT (sizeof(deaths) / sizeof(deaths[0]))
-#define FIRST_DEATH 2u
-#define FIRST_CHAOS (FIRST_DEATH + DEATH_COUNT)
-#define FIRST_OWN (FIRST_CHAOS + CHAOS_COUNT)
-#define FIRST_UPDATE (FIRST_OWN + OWN_DEATHS)
-
-/* --- an instance --- */
-
-static void start_guest(void)
-{
-	struct call c = {.x = {0, GUEST_BYTES, 1, AETHER_VM_CONSOLE_LINES}};
-	if (call(AETHER_HVC_VM_CREATE, &c) != 0 || c.x[1] != 0) {
-		SAY("t: no guest\n");
-		return;
-	}
-	volatile uint8_t *ram = (volatile uint8_t *)(uintptr_t)AETHER_IPA_LOAD(0);
-	for (uint64_t i = 0; i < (uint64_t)(test_guest_end - test_guest); i++) {
-		ram[i] = (uint8_t)test_guest[i];
-	}
-	(void)call3(AETHER_HVC_VM_START, 0, AETHER_GUEST_RAM_BASE, 0);
-}
-
-static int64_t chaos(uint64_t seed, uint64_t count, uint64_t mean_us, uint64_t kinds)
-{
-	struct call c = {.x = {0, seed, count, mean_us, kinds}};
+	struct hvcall_registers c = {.x = {0, seed, count, spacing, kinds}};
 	const int64_t status = call(AETHER_HVC_CHAOS, &c);
 	return status == 0 ? (int64_t)c.x[1] : status;
 }
@@ -203,17 +86,107 @@ static const char *traces(void)
 	return tpidr != 0 || vbar != 0 ? "registers" : "nothing";
 }
 
-/* As a service that works: it calls this and that, and says that it lives. */
-static void work(void)
+/* --- work --- */
+
+/* Lines of eight digits and an end, by offset: so each instance knows what comes next. */
+static uint64_t input_byte(uint64_t offset)
 {
-	for (uint64_t i = 0; chaos(0, 1, 1, 0) > 0; i++) {
-		(void)call3(AETHER_HVC_ALIVE, 0, 0, 0);
-		(void)call3(AETHER_HVC_COUNTER, 0, 0, 0);
-		(void)call3(AETHER_HVC_VM_INFO, 0, 0, 0);
-		(void)call3(AETHER_HVC_EVENT_WAIT, ticks() + info->counter_hz / 5000, 0, 0);
-		pattern[i % PATTERN_WORDS] = i;
-	}
+	const uint64_t line = offset / 9;
+	const uint64_t at = offset % 9;
+	return at == 8 ? '\n' : (uint64_t)"0123456789abcdef"[line >> (28 - 4 * at) & 15];
 }
+
+static void feed(void)
+{
+	static uint64_t due; /* what is behind that is dropped, and the answer is where it stands */
+	struct hvcall_registers c = {.x = {0, STREAM, due, 27}};
+	for (uint64_t i = 0; i < 27; i++) {
+		c.x[4 + i / 8] |= input_byte(due + i) << (8 * (i % 8));
+	}
+	(void)call(AETHER_HVC_CONSOLE_INPUT, &c);
+	due = c.x[1];
+}
+
+static void nap(void)
+{
+	(void)call3(AETHER_HVC_EVENT_WAIT, ticks() + info->counter_hz / 2000, 0, 0);
+}
+
+/* A guest's whole life. */
+static void second_guest(void)
+{
+	struct hvcall_registers reserve = {.x = {0, SECOND, 100, 10000, 50}};
+	(void)guest_clear(SECOND);
+	(void)guest_load(SECOND, test_guest, test_guest_end);
+	(void)call(AETHER_HVC_VM_RESERVE, &reserve);
+	(void)call3(AETHER_HVC_VM_START, SECOND, AETHER_GUEST_RAM_BASE, 0);
+	nap();
+	(void)call3(AETHER_HVC_VM_PAUSE, SECOND, 0, 0);
+	(void)call3(AETHER_HVC_VM_RESUME, SECOND, 0, 0);
+	(void)call3(AETHER_HVC_VM_STOP, SECOND, 0, 0);
+	while (guest_state(SECOND) == AETHER_VM_STOPPING) {
+		nap();
+	}
+	(void)call3(AETHER_HVC_VM_RESET, SECOND, 0, 0);
+	(void)call3(AETHER_HVC_VM_DESTROY, SECOND, 0, 0);
+}
+
+/* Every call that there is but two, FAIL and NODE_OFF, which end it. LOG: each instance has said something. */
+static void call_all(void)
+{
+	(void)call3(AETHER_HVC_ALIVE, 0, 0, 0);
+	(void)call3(AETHER_HVC_COUNTER, AETHER_COUNTER_EXITS, 0, 0);
+	(void)call3(AETHER_HVC_TELEMETRY, 0, 0, 0);
+	(void)call3(AETHER_HVC_KEEP_SET, 1 | 1 << 8, 2, 3);
+	(void)call3(AETHER_HVC_KEEP_GET, 1, 0, 0);
+	(void)call3(AETHER_HVC_KEY_SET, 1, 2, 3);
+	(void)call3(AETHER_HVC_KEY_GET, 0, 0, 0);
+	(void)call3(AETHER_HVC_TIME_SET, UINT64_C(1700000000000000000), ticks(), 0);
+	(void)call3(AETHER_HVC_CRASH_DONE, 0, 0, 0);
+	(void)call3(AETHER_HVC_NIC_POST, 1, 0, 0);
+	(void)call3(AETHER_HVC_SERVICE_UPDATE, AETHER_IPA_LOAD(STREAM), 4096, 0);
+	feed();
+	second_guest();
+}
+
+/* --- schedules --- */
+
+enum { CALLS = AETHER_HVC_COUNT - 2 };
+
+static const struct {
+	const char *name;
+	uint32_t kinds, seed, count, spacing;
+} schedules[] = {
+	{"entry", 1u << AETHER_CHAOS_CALL_ENTRY, 1, CALLS, 1}, /* of each call, in turn */
+	{"exit", 1u << AETHER_CHAOS_CALL_EXIT, 1, CALLS, 1},
+	{"sweep", 1u << AETHER_CHAOS_SWEEP, 0, 200, 5003}, /* evenly over all that an instance does, and a bit more */
+	{"steps", 1u << AETHER_CHAOS_STEPS, 260, 300, 2}, /* from the end of one call to behind the next */
+	{"random", (1u << AETHER_CHAOS_COUNT) - 1, 72, 40, 4000}, /* all kinds, but few loops, which take long */
+};
+#define SCHEDULE_COUNT (sizeof(schedules) / sizeof(schedules[0]))
+/* In the schedules until one ends it. Returns the number of instances that they take. */
+static uint32_t keep_schedules(uint32_t n)
+{
+	uint32_t first = 1;
+	for (unsigned i = 0; i < SCHEDULE_COUNT; first += schedules[i++].count) {
+		if (n < first || n >= first + schedules[i].count) {
+			continue;
+		}
+		if (n == first) {
+			SAY("t: schedule %s %u\n", schedules[i].name, schedules[i].count);
+			(void)chaos(schedules[i].seed, schedules[i].count, schedules[i].spacing, schedules[i].kinds);
+		}
+		for (uint64_t k = 0; chaos(0, 1, 1, 0) > 0; k++) {
+			call_all();
+			pattern[k % PATTERN_WORDS] = k;
+		}
+		SAY("t: a schedule is over in instance %u\n", n);
+		restart_fail(0, 0, 0);
+	}
+	return first - 1;
+}
+
+/* --- a newer image --- */
 
 /* Itself, in its own writable memory, with another version. */
 static struct aether_service_header *make_newer(void)
@@ -258,44 +231,46 @@ static void update(void)
 	(void)try_update(ipa, good.file_bytes);
 }
 
+/* --- an instance --- */
+
 void service_main(void)
 {
 	const uint32_t n = info->instance;
+	(void)chaos(0, 1, 1, 0); /* "steps" count from here */
+	(void)call3(AETHER_HVC_ALIVE, 0, 0, 0);
 	SAY("t: %u after %u in %lu us, %s\n", n, info->restart_cause,
 	    n == 1 ? 0 : (info->core_ticks - info->restart_ticks) * 1000000 / info->counter_hz, traces());
 	SAY("t: %u entropy %lx\n", n, *(const volatile uint64_t *)info->entropy);
 	if (n == 1) {
-		start_guest();
-		(void)chaos(FAR_SEED, 1, FAR_US, 1u << AETHER_CHAOS_KILL);
-		fail(0, 0, 0);
+		if (!guest_start(STREAM, test_guest, test_guest_end, test_stream)) {
+			SAY("t: no guest\n");
+		}
+		call_all();
 	}
-	if (n < FIRST_CHAOS) {
-		SAY("t: %s: %u\n", deaths[n - FIRST_DEATH].name, deaths[n - FIRST_DEATH].cause);
-		deaths[n - FIRST_DEATH].die();
+	const uint32_t first_death = keep_schedules(n) + 1;
+	const uint32_t first_own = first_death + death_count;
+	const uint32_t first_update = first_own + OWN_DEATHS;
+	if (n < first_own) {
+		if (n == first_death) {
+			(void)chaos(FAR_SEED, 1, FAR_US, 1u << AETHER_CHAOS_KILL);
+		}
+		SAY("t: %s: %u\n", deaths[n - first_death].name, deaths[n - first_death].cause);
+		deaths[n - first_death].die();
 		SAY("t: lives on\n");
-		fail(0, 0, 0);
+		restart_fail(0, 0, 0);
 	}
-	if (n == FIRST_CHAOS) {
-		(void)chaos(0, 0, 0, 0);
-		(void)chaos(CHAOS_SEED, CHAOS_COUNT, CHAOS_MEAN_US, (1u << AETHER_CHAOS_COUNT) - 1);
-	}
-	if (n < FIRST_OWN) {
-		work();
-		SAY("t: chaos is over in instance %u\n", n);
-	}
-	if (n < FIRST_UPDATE) {
-		fail(0, 0, 0);
+	(void)chaos(0, 0, 0, 0);
+	if (n < first_update) {
+		restart_fail(0, 0, 0);
 	}
 	SAY("t: %u version %u sha256 %02x%02x\n", n, test_version, info->service_sha256[0], info->service_sha256[1]);
-	if (n == FIRST_UPDATE) {
+	if (n == first_update) {
 		update();
 	}
-	if (n == FIRST_UPDATE + 1) {
-		fail(0, 0, 0);
+	if (n == first_update + 1) {
+		restart_fail(0, 0, 0);
 	}
-	struct call c = {.x = {0}};
-	(void)call(AETHER_HVC_VM_INFO, &c);
-	SAY("t: done, guest %u\n", (uint32_t)c.x[1]);
+	SAY("t: done, guest %u\n", guest_state(STREAM));
 	for (;;) {
 		(void)call3(AETHER_HVC_NODE_OFF, 0, 0, 0);
 	}

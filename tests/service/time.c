@@ -7,9 +7,10 @@
 #include "abi/bootinfo.h"
 #include "abi/diag.h"
 #include "call.h"
+#include "guests.h"
 #include "service/main.h"
 
-enum { GUEST_BYTES = 2 << 20, MEMORY_WORDS = 1 << 19, DEATHS = 2 };
+enum { MEMORY_WORDS = 1 << 19, DEATHS = 2 };
 
 extern uintptr_t __stack_chk_guard;
 uintptr_t __stack_chk_guard;
@@ -40,16 +41,6 @@ void service_fault(uint64_t esr, uint64_t elr, uint64_t far)
 	fail();
 }
 
-static void start_guest(void)
-{
-	(void)call3(AETHER_HVC_VM_CREATE, GUEST_BYTES, 1, AETHER_VM_CONSOLE_LINES);
-	volatile uint8_t *ram = (volatile uint8_t *)(uintptr_t)AETHER_IPA_LOAD(0);
-	for (uint64_t i = 0; i < (uint64_t)(test_guest_end - test_guest); i++) {
-		ram[i] = (uint8_t)test_guest[i];
-	}
-	(void)call3(AETHER_HVC_VM_START, 0, AETHER_GUEST_RAM_BASE, 0);
-}
-
 /* So that the guest is in the middle of something. */
 static void wait_ms(uint64_t ms)
 {
@@ -65,13 +56,13 @@ void service_main(void)
 	const uint32_t n = info->instance;
 	memory[n] = n;
 	if (n == 1) {
-		start_guest();
+		(void)guest_start(0, test_guest, test_guest_end, test_guest);
 	} else {
 		SAY("aether: bench: restart ticks=%lu\n", info->core_ticks - info->restart_ticks);
 		SAY("aether: bench: first instruction ticks=%lu\n", first - info->restart_ticks);
 	}
 	wait_ms(30);
-	struct call c = {.x = {0, AETHER_COUNTER_LONGEST_TICKS, 0, 0}};
+	struct hvcall_registers c = {.x = {0, AETHER_COUNTER_LONGEST_TICKS, 0, 0}};
 	(void)call(AETHER_HVC_COUNTER, &c);
 	SAY("aether: bench: instance %u longest ticks=%lu\n", n, c.x[1]);
 	if (n <= DEATHS) {

@@ -25,7 +25,7 @@ void service_bring(void);
 bool service_call_to_the_end(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 /* The same of a call that does not sleep: x0. */
 int64_t service_call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
-/* One part of it: true if that was the end. */
+/* One part of it, up to an interruption or the end of its slice: true if that was the end. */
 bool service_call_part(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 /* The instance ends here, in the middle of whatever call, and the next one begins. */
 void service_dies(void);

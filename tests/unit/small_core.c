@@ -47,6 +47,7 @@ void small_core_reset(void)
 	memset(&core, 0, sizeof(core));
 	core.input_room = UINT64_MAX;
 	core.instance = 1;
+	core.slices = 1;
 }
 
 void small_core_info(struct aether_bootinfo *info)
@@ -91,6 +92,21 @@ static struct small_core_vm *vm_of(uint32_t vm)
 	return &core.vms[vm];
 }
 
+/* The long call whose state is `during` is not over yet. */
+static bool is_slice_over(struct small_core_vm *v, enum aether_vm_state during)
+{
+	if (v->state != during) {
+		v->state = during;
+		v->slices_left = core.slices;
+	}
+	if (v->slices_left == 0) {
+		return false;
+	}
+	v->slices_left--;
+	core.ticks += SMALL_CORE_HZ / 1000;
+	return true;
+}
+
 int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags, uint64_t tag, uint32_t *vm)
 {
 	const bool is_store = (flags & AETHER_VM_STORE) != 0;
@@ -103,6 +119,18 @@ int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags
 	if (core.create_status != 0) {
 		return leave_call(core.create_status);
 	}
+	for (uint32_t i = first; i < first + count; i++) {
+		struct small_core_vm *v = &core.vms[i];
+		if (v->state == AETHER_VM_CREATING && v->ram_bytes == ram_bytes && v->vcpu_count == vcpu_count &&
+		    v->flags == flags && v->tag == tag) {
+			*vm = i;
+			if (is_slice_over(v, AETHER_VM_CREATING)) {
+				return leave_call(AETHER_EAGAIN);
+			}
+			v->state = AETHER_VM_LOADING;
+			return leave_call(0);
+		}
+	}
 	const bool is_given = core.is_obliging && !is_store && core.vms[*vm].state == AETHER_VM_NONE;
 	for (uint32_t i = is_given ? *vm : 0; i < count; i++) {
 		/* From the highest: a guest's index is not its VM's number. */
@@ -110,13 +138,16 @@ int64_t hvcall_vm_create(uint64_t ram_bytes, uint32_t vcpu_count, uint64_t flags
 		struct small_core_vm *v = &core.vms[number];
 		if (v->state == AETHER_VM_NONE) {
 			*v = (struct small_core_vm){
-				.state = AETHER_VM_LOADING,
 				.ram = new_ram(ram_bytes),
 				.ram_bytes = ram_bytes,
 				.vcpu_count = vcpu_count,
 				.flags = flags,
 				.tag = tag,
 			};
+			if (is_slice_over(v, AETHER_VM_CREATING)) {
+				return leave_call(AETHER_EAGAIN);
+			}
+			v->state = AETHER_VM_LOADING;
 			*vm = number;
 			return leave_call(0);
 		}
@@ -137,7 +168,10 @@ int64_t hvcall_vm_start(uint32_t vm, uint64_t entry_ipa, uint64_t x0)
 	enter_call();
 	assert_in_range(vm, 0, AETHER_VM_MAX - 1);
 	if (v->state == AETHER_VM_STARTING) {
-		v->state = AETHER_VM_RUNNING; /* goes on as the earlier instance wanted */
+		if (is_slice_over(v, AETHER_VM_STARTING)) {
+			return leave_call(AETHER_EAGAIN);
+		}
+		v->state = AETHER_VM_RUNNING; /* goes on as was wanted */
 		v->start_count++;
 		return leave_call(0);
 	}
@@ -148,15 +182,18 @@ int64_t hvcall_vm_start(uint32_t vm, uint64_t entry_ipa, uint64_t x0)
 	if (core.console_at_first_start == 0) {
 		core.console_at_first_start = core.console_at;
 	}
-	v->state = AETHER_VM_RUNNING;
 	v->entry = entry_ipa;
 	v->x0 = x0;
-	v->start_count++;
 	const void *tree = v->ram + (x0 - AETHER_GUEST_RAM_BASE);
 	const void *seed = fdt_getprop(tree, fdt_path_offset(tree, "/chosen"), "kaslr-seed", NULL);
 	if (seed != NULL) {
 		memcpy(v->seed, seed, SMALL_CORE_SEED_BYTES);
 	}
+	if (is_slice_over(v, AETHER_VM_STARTING)) {
+		return leave_call(AETHER_EAGAIN);
+	}
+	v->state = AETHER_VM_RUNNING;
+	v->start_count++;
 	return leave_call(0);
 }
 
@@ -168,6 +205,9 @@ int64_t hvcall_vm_reset(uint32_t vm)
 	assert_true(v->state == AETHER_VM_STOPPED || v->state == AETHER_VM_LOADING || v->state == AETHER_VM_RESETTING);
 	if (core.reset_status != 0) {
 		return leave_call(core.reset_status);
+	}
+	if (is_slice_over(v, AETHER_VM_RESETTING)) {
+		return leave_call(AETHER_EAGAIN);
 	}
 	free_ram(v);
 	v->ram = new_ram(v->ram_bytes);
@@ -184,6 +224,9 @@ int64_t hvcall_vm_destroy(uint32_t vm)
 	enter_call();
 	assert_true(v->state == AETHER_VM_STOPPED || v->state == AETHER_VM_LOADING || v->state == AETHER_VM_CREATING ||
 		    v->state == AETHER_VM_DESTROYING);
+	if (is_slice_over(v, AETHER_VM_DESTROYING)) {
+		return leave_call(AETHER_EAGAIN);
+	}
 	free_ram(v);
 	v->ram = NULL;
 	v->state = AETHER_VM_NONE;
@@ -236,10 +279,17 @@ void small_core_stop(uint32_t vm, uint32_t reason)
 
 /* --- events and time --- */
 
-static bool is_any_loading(void)
+/* On its way to run, or to be no more. */
+static bool is_under_way(const struct small_core_vm *v)
+{
+	return v->state == AETHER_VM_CREATING || v->state == AETHER_VM_LOADING || v->state == AETHER_VM_STARTING ||
+	       v->state == AETHER_VM_RESETTING || v->state == AETHER_VM_DESTROYING;
+}
+
+static bool is_any_under_way(void)
 {
 	for (uint32_t i = 0; i < AETHER_VM_MAX; i++) {
-		if (core.vms[i].state == AETHER_VM_LOADING) {
+		if (is_under_way(&core.vms[i])) {
 			return true;
 		}
 	}
@@ -252,8 +302,8 @@ int64_t hvcall_event_wait(uint64_t deadline, struct hvcall_event *event)
 	core.wait_count++;
 	const bool is_over = core.script_at == core.script_count;
 	const uint32_t next = is_over ? UINT32_MAX : core.script[core.script_at].vm;
-	if (is_over || (next < AETHER_VM_MAX && core.vms[next].state == AETHER_VM_LOADING)) {
-		if (is_over && !core.is_endless && !is_any_loading()) {
+	if (is_over || (next < AETHER_VM_MAX && is_under_way(&core.vms[next]))) {
+		if (is_over && !core.is_endless && !is_any_under_way() && deadline > core.ticks) {
 			return AETHER_ENOSYS; /* the script's end ends the service */
 		}
 		/* The core ends a wait after half the time in which it wants a sign of life. */

@@ -30,6 +30,7 @@ struct small_core_vm {
 	uint64_t flags;
 	uint64_t tag;
 	uint32_t reason;
+	unsigned int slices_left; /* of the long call in hand */
 	uint64_t entry;
 	uint64_t x0;
 	unsigned int start_count;
@@ -52,6 +53,7 @@ struct small_core {
 	int64_t create_status; /* what every VM_CREATE answers, if not 0 */
 	int64_t start_status;
 	int64_t reset_status;
+	unsigned int slices; /* in which a long call comes back with EAGAIN before it is over */
 	uint64_t ticks;
 	uint64_t asleep_ticks; /* spent in waits */
 	unsigned int wait_count;

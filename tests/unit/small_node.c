@@ -120,7 +120,6 @@ void node_start(unsigned gic_version, unsigned cpu_count, uint64_t ram_bytes)
 	memset(&console_rings, 0, sizeof(console_rings));
 	telemetry_init();
 	keep_init();
-	hvc_service_died();
 	for (unsigned i = 0; i < cpu_count; i++) {
 		percpu[i].index = i;
 		percpu[i].stack_top = 0x1000 * (i + 1);

@@ -143,7 +143,7 @@ static void a_connection_that_breaks_is_resumed(void **state)
 	release.kernel_files[0]->cut_at = 63; /* in the header, of all places */
 	release.initramfs_file->cut_at = 4321;
 	small_agent_want(0, ACK_WANT_RUN, &release, 0);
-	small_agent_turns(4);
+	small_agent_turns(6);
 	release.kernel_files[0]->cut_at = 10001;
 	small_agent_until(0, WIRE_GUEST_RUNNING);
 	assert_loaded(0, &release, 0);
@@ -167,6 +167,64 @@ static void every_piece_of_work_is_bounded(void **state)
 		assert_true(service.guests.slots[0].fill.done_bytes <= done + FILL_PIECE_BYTES);
 	}
 	assert_in_range(turns, 9, 12);
+}
+
+/* Each of a guest's long calls takes three seconds: beats go out each second all the same. */
+static void long_calls_keep_no_beat(void **state)
+{
+	(void)state;
+	start(1, MANIFEST_RETAIN);
+	core.slices = 3000;
+	small_agent_want(0, ACK_WANT_RUN, &release, 0);
+	const uint64_t begin = core.ticks;
+	uint64_t last_at = begin, longest = 0;
+	size_t sent = net.sent_count;
+	while (guests_state(&service.guests, 0) != WIRE_GUEST_RUNNING) {
+		small_agent_turns(1);
+		if (net.sent_count != sent) {
+			longest = core.ticks - last_at > longest ? core.ticks - last_at : longest;
+			last_at = core.ticks;
+			sent = net.sent_count;
+		}
+		assert_true(core.ticks - begin < (uint64_t)20 * SMALL_CORE_HZ);
+	}
+	assert_true(core.ticks - begin >= (uint64_t)9 * SMALL_CORE_HZ); /* VM, store, start */
+	assert_true(longest <= (uint64_t)SMALL_CORE_HZ + SMALL_CORE_HZ / 100);
+	assert_loaded(0, &release, 0);
+}
+
+/* What is wanted changes in the middle of each long call: nothing is left over, and what is wanted last runs. */
+static void wishes_that_change_in_a_long_call(void **state)
+{
+	(void)state;
+	static const enum aether_vm_state during[] = {AETHER_VM_CREATING, AETHER_VM_STARTING, AETHER_VM_RESETTING,
+						      AETHER_VM_DESTROYING};
+	start(1, MANIFEST_FETCH);
+	small_release_make(&other, 1, MANIFEST_FETCH, 2);
+	for (unsigned int i = 0; i < 2 * 4; i++) {
+		const enum aether_vm_state state_then = during[i / 2];
+		core.slices = 20;
+		small_agent_want(0, ACK_WANT_RUN, &release, 0);
+		if (state_then == AETHER_VM_RESETTING || state_then == AETHER_VM_DESTROYING) {
+			small_agent_until(0, WIRE_GUEST_RUNNING);
+			small_core_stop(0, state_then == AETHER_VM_RESETTING ? AETHER_STOP_RESET :
+									       AETHER_STOP_POWER_OFF);
+		}
+		for (unsigned int turn = 0; core.vms[0].state != state_then; turn++) {
+			assert_in_range(turn, 0, SMALL_AGENT_TURNS);
+			small_agent_turns(1);
+		}
+		if (i % 2 == 0) {
+			small_agent_want(0, ACK_WANT_RUN, &other, 0);
+			small_agent_turns(30);
+			small_agent_until(0, WIRE_GUEST_RUNNING);
+			assert_loaded(0, &other, 0);
+		}
+		small_agent_want(0, ACK_WANT_EMPTY, NULL, 0);
+		small_agent_turns(200);
+		assert_int_equal(report(0).state, WIRE_GUEST_EMPTY);
+		assert_int_equal(guest_count() + store_count(), 0);
+	}
 }
 
 /* --- what is not as the manifest says --- */
@@ -343,7 +401,7 @@ static void stop_keeps_the_payload_and_empty_does_not(void **state)
 	assert_int_equal(release.kernel_files[0]->requests, 1);
 	small_agent_want(0, ACK_WANT_EMPTY, NULL, 0);
 	small_agent_until(0, WIRE_GUEST_EMPTY);
-	small_agent_turns(2);
+	small_agent_turns(4);
 	assert_int_equal(guest_count() + store_count(), 0);
 	small_agent_want(0, ACK_WANT_RUN, &release, 0);
 	small_agent_until(0, WIRE_GUEST_RUNNING);
@@ -504,6 +562,8 @@ int main(void)
 		TEST(a_fetched_payload_waits_for_its_controller),
 		TEST(a_connection_that_breaks_is_resumed),
 		TEST(every_piece_of_work_is_bounded),
+		TEST(long_calls_keep_no_beat),
+		TEST(wishes_that_change_in_a_long_call),
 		TEST(a_damaged_blob_is_never_started),
 		TEST(a_damaged_header_is_damage_and_not_the_last_word),
 		TEST(a_damaged_initramfs_in_the_store_too),

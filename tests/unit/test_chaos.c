@@ -121,7 +121,11 @@ static void its_arguments_are_checked(void **state)
 	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, ~UINT64_C(0), ALL), AETHER_EINVAL);
 	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, ~UINT64_C(0), 1, ALL), AETHER_EINVAL);
 	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, 0), AETHER_EINVAL);
-	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, ALL + 1), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, KIND(SWEEP) | KIND(STEPS)), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, BIT(AETHER_CHAOS_KINDS)), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 0, KIND(SWEEP)), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, ~UINT64_C(0), KIND(SWEEP)), AETHER_EINVAL);
+	assert_int_equal(call4(AETHER_HVC_CHAOS, ~UINT64_C(0), 1, 1, KIND(SWEEP)), AETHER_EINVAL);
 	assert_false(chaos_is_running());
 	assert_int_equal(start(1, 9, ALL), 0);
 	assert_int_equal(start(2, 5, KIND(KILL)), 0); /* does nothing, tells what is left */
@@ -131,6 +135,39 @@ static void its_arguments_are_checked(void **state)
 	assert_false(chaos_is_running());
 	assert_int_equal(instance(), 1);
 	assert_int_equal(node_bootinfo()->is_simulation, 1);
+}
+
+static void a_sweep_strikes_each_step_later(void **state)
+{
+	(void)state;
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 20, 9, 7, KIND(SWEEP)), 0);
+	uint64_t entered = hal_ticks();
+	for (unsigned i = 0; i < 9; i++) {
+		assert_int_equal(chaos_deadline(), entered + (20 + i) * 7);
+		next_strike();
+		entered = node_bootinfo()->core_ticks;
+		assert_int_equal(instance(), i + 2);
+	}
+	assert_false(chaos_is_running());
+	assert_non_null(strstr(fake_console_output(), "chaos: 0 left: sweep"));
+}
+
+static void steps_count_from_a_call(void **state)
+{
+	(void)state;
+	assert_int_equal(call4(AETHER_HVC_CHAOS, 3, 2, 5, KIND(STEPS)), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		fake_set_ticks(hal_ticks() + 1000);
+		assert_int_equal(chaos_deadline(), UINT64_MAX);
+		assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, 0), 0);
+		const uint64_t called = hal_ticks();
+		assert_int_equal(chaos_deadline(), called + (3 + i) * 5);
+		fake_set_ticks(called + 1);
+		assert_int_equal(call4(AETHER_HVC_CHAOS, 1, 1, 1, 0), 0); /* counts no more */
+		assert_int_equal(chaos_deadline(), called + (3 + i) * 5);
+		next_strike();
+	}
+	assert_false(chaos_is_running());
 }
 
 static void it_also_strikes_who_sleeps(void **state)
@@ -417,6 +454,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(a_schedule_repeats_with_its_seed),
 		TEST(its_arguments_are_checked),
+		TEST(a_sweep_strikes_each_step_later),
+		TEST(steps_count_from_a_call),
 		TEST(it_also_strikes_who_sleeps),
 		TEST(every_call_has_its_turn_at_entry_and_exit),
 		TEST(a_call_that_does_not_come_is_passed_over),

@@ -24,12 +24,14 @@
 #define PARTS_MAX 1000u
 #define CANARY UINT64_C(0x6b6565706f757421)
 
+static bool is_in_slices; /* what ends each part of a call; else an interrupt */
 static struct vm *bystander;
 static struct node_account before;
 
 static int setup(void **state)
 {
 	(void)state;
+	is_in_slices = false;
 	return 0;
 }
 
@@ -191,8 +193,13 @@ static bool die_in(const struct call *call, unsigned parts)
 {
 	begin();
 	call->prepare();
+	fake_interrupt_every(is_in_slices ? FAKE_NEVER : 1);
 	for (unsigned i = 0; i < parts; i++) {
-		if (service_call_part(call->function, call->x1, call->x2, call->x3)) {
+		service_bring();
+		fake_advance_each_look(is_in_slices ? FAKE_TICKS_PER_SECOND / 1000 : 0);
+		const bool is_done = service_call_part(call->function, call->x1, call->x2, call->x3);
+		fake_advance_each_look(0);
+		if (is_done) {
 			node_feed();
 			return false;
 		}
@@ -207,9 +214,8 @@ static bool die_in(const struct call *call, unsigned parts)
 	return true;
 }
 
-static void a_death_at_any_point_of_any_call_is_mended(void **state)
+static void try_each_call(void)
 {
-	(void)state;
 	for (unsigned i = 0; i < ARRAY_COUNT(calls); i++) {
 		unsigned parts = 1;
 		for (; die_in(&calls[i], parts); parts++) {
@@ -221,6 +227,19 @@ static void a_death_at_any_point_of_any_call_is_mended(void **state)
 			fail();
 		}
 	}
+}
+
+static void a_death_at_any_point_of_any_call_is_mended(void **state)
+{
+	(void)state;
+	try_each_call();
+}
+
+static void a_death_after_any_slice_is_mended(void **state)
+{
+	(void)state;
+	is_in_slices = true;
+	try_each_call();
 }
 
 /* The next instance asks for a VM of its own: it gets a new one, not what the last one had in hand. */
@@ -237,20 +256,93 @@ static void a_creation_is_not_inherited(void **state)
 	recover(0);
 }
 
-/* Who is still in the middle of its own creation cannot pull the VM from under it, as from a handler of its own. */
-static void a_creation_in_hand_is_left_alone(void **state)
+/* It may as well change its mind: a creation in hand can be taken back. */
+static void a_creation_in_hand_is_taken_back(void **state)
 {
 	(void)state;
 	begin();
 	assert_false(service_call_part(AETHER_HVC_VM_CREATE, RAM_BYTES, 1, 0));
 	fake_watch_table(&vms[GUEST].stage2);
-	assert_int_equal(service_call(AETHER_HVC_VM_DESTROY, GUEST, 0, 0), AETHER_ESTATE);
+	assert_int_equal(service_call(AETHER_HVC_VM_START, GUEST, NODE_ENTRY, 0), AETHER_ESTATE);
 	assert_int_equal(service_call(AETHER_HVC_VM_RESET, GUEST, 0, 0), AETHER_ESTATE);
 	assert_int_equal(ask(GUEST), AETHER_VM_CREATING);
-	assert_int_equal(service_call(AETHER_HVC_VM_CREATE, UINT64_MAX, UINT64_MAX, UINT64_MAX), 0);
-	assert_int_equal(service->x[1], GUEST);
 	assert_int_equal(service_call(AETHER_HVC_VM_DESTROY, GUEST, 0, 0), 0);
+	assert_int_equal(ask(GUEST), AETHER_VM_NONE);
 	node_assert_account_but_for_scrubs(&before);
+}
+
+/* --- slices --- */
+
+/* One call of the service, whatever interrupts come. False: its slice was over. */
+static bool call_slice(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+	bool is_done = service_call_part(function, x1, x2, x3);
+	while (!is_done && service->pc != PC) {
+		service_bring();
+		service->pc = PC;
+		(void)node_trap(service, HVC, 0);
+		is_done = service->pc == PC && (int64_t)service->x[0] != AETHER_EAGAIN;
+	}
+	return is_done;
+}
+
+/* With 50 us for each chunk, and as many VMs at a time as there are: each call takes a slice and no more, and goes on
+ * with what it means. */
+static void a_long_call_gives_the_cpu_back(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t function, x1, x2, x3;
+		enum aether_vm_state during;
+	} all[] = {
+		{AETHER_HVC_VM_CREATE, 2 * RAM_BYTES, 2, 0, AETHER_VM_CREATING},
+		{AETHER_HVC_VM_START, GUEST, NODE_ENTRY, 0, AETHER_VM_STARTING},
+		{AETHER_HVC_VM_RESET, GUEST, 0, 0, AETHER_VM_RESETTING},
+		{AETHER_HVC_VM_DESTROY, GUEST, 0, 0, AETHER_VM_DESTROYING},
+	};
+	const uint64_t chunk = FAKE_TICKS_PER_SECOND / 20000;
+	const uint64_t slice = FAKE_TICKS_PER_SECOND / 1000;
+	begin();
+	for (unsigned i = 0; i < ARRAY_COUNT(all); i++) {
+		unsigned slices = 1;
+		fake_interrupt_every(i % 2 == 0 ? FAKE_NEVER : 3);
+		if (all[i].function == AETHER_HVC_VM_RESET) {
+			assert_int_equal(service_call(AETHER_HVC_VM_STOP, GUEST, 0, 0), 0);
+			node_settle();
+		}
+		for (;; slices++) {
+			assert_in_range(slices, 1, PARTS_MAX);
+			service_bring();
+			fake_advance_each_look(chunk);
+			const uint64_t start = hal_ticks();
+			const bool is_done = call_slice(all[i].function, all[i].x1, all[i].x2, all[i].x3);
+			const uint64_t took = hal_ticks() - start;
+			fake_advance_each_look(0);
+			if (slices == 1 && i == 0) {
+				fake_watch_table(&vms[GUEST].stage2);
+			}
+			/* With interrupts, the turns of others are in it. */
+			assert_true(i % 2 != 0 || took <= slice + 20 * chunk);
+			if (is_done) {
+				break;
+			}
+			assert_true(i % 2 != 0 || took >= slice);
+			assert_int_equal(service->x[1], all[i].x1); /* only x0 is another: it is repeated as it is */
+			assert_int_equal(ask(GUEST), all[i].during);
+			assert_int_equal(service_call(AETHER_HVC_LOG, 1, 'x', 0), 0);
+			/* Another of its kind, to its end. */
+			if (slices == 2) {
+				assert_int_equal(service_call(AETHER_HVC_VM_CREATE, 2 * MIB, 0, AETHER_VM_STORE), 0);
+				const uint64_t store = service->x[1];
+				assert_int_equal(store, AETHER_STORE_FIRST);
+				assert_int_equal(service_call(AETHER_HVC_VM_DESTROY, store, 0, 0), 0);
+			}
+		}
+		assert_int_equal((int64_t)service->x[0], 0);
+		assert_true(slices > 3);
+	}
+	node_assert_account_but_for_scrubs(&before);
+	assert_true(holds(bystander, CANARY));
 }
 
 int main(void)
@@ -259,7 +351,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 		TEST(a_death_at_any_point_of_any_call_is_mended),
 		TEST(a_creation_is_not_inherited),
-		TEST(a_creation_in_hand_is_left_alone),
+		TEST(a_death_after_any_slice_is_mended),
+		TEST(a_creation_in_hand_is_taken_back),
+		TEST(a_long_call_gives_the_cpu_back),
 #undef TEST
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
