@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 /* X(symbol, number): option 53. */
-#define DHCP_KINDS(X) X(DISCOVER, 1) X(OFFER, 2) X(REQUEST, 3) X(DECLINE, 4) X(ACK, 5) X(NAK, 6) X(RELEASE, 7) X(INFORM, 8)
+#define DHCP_KINDS(X) \
+	X(DISCOVER, 1) X(OFFER, 2) X(REQUEST, 3) X(DECLINE, 4) X(ACK, 5) X(NAK, 6) X(RELEASE, 7) X(INFORM, 8)
 
 enum dhcp_kind {
 	DHCP_BOOTP, /* no option 53 */

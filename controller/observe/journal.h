@@ -16,6 +16,8 @@
 #include "observe/dnsmasq_log.h"
 
 enum { JOURNAL_CLIENTS = 16384, JOURNAL_TRANSFERS = 4096, JOURNAL_MOVES_MS = 250 };
+/* A question for a file without any answer, and "sent" without the script hook's word of how much, are told then. */
+enum { JOURNAL_SILENT_MS = 3000, JOURNAL_HOOK_MS = 1000, JOURNAL_ENDED_MS = 5000 };
 
 struct journal_options {
 	struct fleet *fleet;
@@ -38,7 +40,10 @@ struct journal_place {
 bool journal_frame(struct journal *journal, const struct journal_place *place, const uint8_t *frame, size_t bytes,
 		   int64_t now_ms);
 void journal_line(struct journal *journal, const struct dnsmasq_line *line, int64_t now_ms);
+/* dnsmasq's script hook: sent whole. */
 void journal_sent(struct journal *journal, uint32_t client, const char *path, uint64_t bytes, int64_t now_ms);
+/* Time went by: every JOURNAL_MOVES_MS or so. */
+void journal_pass(struct journal *journal, int64_t now_ms);
 
 /* How many it has said since it was made. */
 uint64_t journal_sightings(const struct journal *journal);

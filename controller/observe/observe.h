@@ -11,15 +11,10 @@
 #include <stdint.h>
 
 #include "base/fail.h"
-#include "fleet/fleet.h"
+
+struct fleet;
 
 enum { OBSERVE_NETWORKS_MOST = 16, OBSERVE_NAME_BYTES = 16 };
-
-/*
- * For the monitor, as root: a packet socket (close-on-exec, not blocking) on `interface`, which is there, whose filter
- * lets DHCP and the beginnings, ends and every 16th acknowledgement of TFTP through. -1: *fail.
- */
-int observe_open(const char *interface, struct fail *fail);
 
 struct observe_network {
 	char interface[OBSERVE_NAME_BYTES];
