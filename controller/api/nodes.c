@@ -24,9 +24,7 @@ static bool show(const struct api *api, const char *id, bool whole, struct http_
 		return fail_set(fail, FAIL_NOT_FOUND,
 				"there is no node %s; the list: GET /api/v1/nodes", id);
 	}
-	if (!whole) { /* the whole one has live figures, which no rev counts */
-		text_printf(&reply->headers, "ETag: \"%llu\"\n", (unsigned long long)rev);
-	}
+	text_printf(&reply->headers, "ETag: \"%llu\"\n", (unsigned long long)rev);
 	return true;
 }
 

@@ -132,7 +132,7 @@ static bool read_console(struct stream *stream, const char *node, unsigned slot,
 	     (stream->console = malloc(STREAM_CONSOLE_BYTES + room)) == NULL)) {
 		return false;
 	}
-	const size_t most = *at == FROM_NOW ? 0 : STREAM_CONSOLE_BYTES;
+	const size_t most = *at == FROM_NOW ? 1 : STREAM_CONSOLE_BYTES;
 	if (!outside->console_read(outside->consoles, node, slot, &from, &start, &end,
 				   stream->console, most, &count, &fail)) {
 		return false;

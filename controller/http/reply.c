@@ -68,8 +68,8 @@ static void note(struct exchange *x, unsigned status)
 	} else if (status >= 400) {
 		atomic_fetch_add(&x->server->refused, 1);
 	}
-	log_debug("http", "%s %s %u in %llu us by %s", x->request.method, x->request.path,
-		 status, us, x->request.actor[0] != '\0' ? x->request.actor : "nobody");
+	log_debug("http", "%s %s %u in %llu us by %s", x->request.method, x->request.path, status,
+		  us, x->request.actor[0] != '\0' ? x->request.actor : "nobody");
 }
 
 static enum MHD_Result queue(struct exchange *x, unsigned status, struct MHD_Response *response)
@@ -97,16 +97,6 @@ static bool matches(const char *header, const char *tag)
 		header += strcspn(header, ",");
 	}
 	return false;
-}
-
-static bool is_unmodified(const struct exchange *x, const struct MHD_Response *response)
-{
-	const char *tag =
-		MHD_get_response_header((struct MHD_Response *)(uintptr_t)response, "ETag");
-
-	return tag != NULL &&
-	       (strcmp(x->request.method, "GET") == 0 || strcmp(x->request.method, "HEAD") == 0) &&
-	       matches(http_header(&x->request, "If-None-Match"), tag);
 }
 
 static struct MHD_Response *response_of(struct http_reply *reply)
@@ -142,7 +132,7 @@ enum MHD_Result reply_send(struct exchange *x, struct http_reply *reply)
 {
 	const bool is_something = has_body(reply);
 	struct MHD_Response *response = response_of(reply);
-	unsigned status = reply->status != 0 ? reply->status : is_something ? 200 : 204;
+	const unsigned status = reply->status != 0 ? reply->status : is_something ? 200 : 204;
 
 	if (response == NULL) {
 		text_free(&reply->headers);
@@ -156,17 +146,6 @@ enum MHD_Result reply_send(struct exchange *x, struct http_reply *reply)
 	}
 	add_lines(response, reply->headers.bytes);
 	text_free(&reply->headers);
-	if (status == 200 && reply->stream == NULL && is_unmodified(x, response)) {
-		struct MHD_Response *empty =
-			MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
-		if (empty != NULL) {
-			add_common(x, empty, CSP_API);
-			add(empty, "ETag", MHD_get_response_header(response, "ETag"));
-			MHD_destroy_response(response);
-			response = empty;
-			status = 304;
-		}
-	}
 	return queue(x, status, response);
 }
 

@@ -99,6 +99,7 @@ struct http_stream *http_reply_stream(const struct http_request *request, struct
 	pthread_mutex_unlock(&server->lock);
 	reply->stream = stream;
 	reply->content_type = "text/event-stream";
+	http_add_header(reply, "Connection", "close"); /* whose stream ended is to know it */
 	return stream;
 }
 
