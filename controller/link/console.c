@@ -59,10 +59,13 @@ void console_begin(struct link *link, struct console *console, uint64_t boot_id)
 
 void console_attach(struct link *link, struct console *console, struct peer *peer)
 {
+	if (console->peer != NULL) {
+		console->peer->consoles[console->slot] = NULL;
+	}
 	console->peer = peer;
 	peer->consoles[console->slot] = console;
-	if (console->boot_id != peer->node->boot_id) {
-		console_begin(link, console, peer->node->boot_id);
+	if (console->boot_id != peer->boot_id) {
+		console_begin(link, console, peer->boot_id);
 	}
 }
 

@@ -164,6 +164,11 @@ void link_stop(struct link *link)
 	/* Peers end with the fleet's nodes, which outlive the link. */
 	fleet_lock(link->fleet);
 	for (struct peer *peer = link->peers; peer != NULL; peer = link->peers) {
+		struct node *node = node_by_boot(link->fleet, peer->boot_id);
+
+		if (node != NULL && node->link == peer) {
+			node->link = NULL;
+		}
 		peer_free(link, peer);
 	}
 	fleet_unlock(link->fleet);

@@ -59,7 +59,7 @@ struct console {
 
 /* The link's part of a node that speaks; ends with its boot. */
 struct peer {
-	struct node *node;
+	uint64_t boot_id; /* the node may give it on, to the ghost of that boot */
 	struct peer *next, **at; /* in link->peers */
 	struct peer *next_busy, **at_busy; /* in link->busy, when it has a console */
 	struct console *consoles[WIRE_GUEST_MAX];
@@ -181,7 +181,7 @@ void peer_free(void *link, void *peer);
  * (monotonic, milliseconds), UINT64_MAX: no need. Stops early when `out` is full. */
 uint64_t peers_turn(struct link *link, uint64_t now_ms);
 void peer_beat(struct link *link, struct peer *peer, const struct beat *beat);
-void peer_output(struct link *link, struct peer *peer, const struct console_chunk *chunk);
+void peer_output(struct link *link, struct node *node, struct peer *peer, const struct console_chunk *chunk);
 /* Fills ack->console. */
 void peer_ack(struct peer *peer, struct ack *ack);
 /* New consoles find their peers. */

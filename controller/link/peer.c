@@ -47,40 +47,8 @@ static void join_busy(struct link *link, struct peer *peer)
 	}
 }
 
-struct peer *peer_of(struct link *link, struct node *node)
+static void peer_end(struct peer *peer)
 {
-	struct peer *peer = node->link;
-
-	if (peer != NULL || !node_is_trusted(node)) {
-		return peer;
-	}
-	peer = calloc(1, sizeof(*peer));
-	if (peer == NULL) {
-		return NULL;
-	}
-	peer->node = node;
-	node->link = peer;
-	peer->next = link->peers;
-	peer->at = &link->peers;
-	if (peer->next != NULL) {
-		peer->next->at = &peer->next;
-	}
-	link->peers = peer;
-	for (struct console *console = link->consoles; console != NULL; console = console->next) {
-		if (strcmp(console->id, node->id) == 0) {
-			console_attach(link, console, peer);
-			join_busy(link, peer);
-		}
-	}
-	return peer;
-}
-
-void peer_free(void *argument, void *freed)
-{
-	struct link *link = argument;
-	struct peer *peer = freed;
-
-	pthread_mutex_lock(&link->lock);
 	for (unsigned slot = 0; slot < WIRE_GUEST_MAX; slot++) {
 		if (peer->consoles[slot] != NULL) {
 			peer->consoles[slot]->peer = NULL;
@@ -91,19 +59,63 @@ void peer_free(void *argument, void *freed)
 	if (peer->next != NULL) {
 		peer->next->at = peer->at;
 	}
-	peer->node->link = NULL;
-	pthread_mutex_unlock(&link->lock);
 	free(peer);
+}
+
+void peer_free(void *argument, void *peer)
+{
+	struct link *link = argument;
+
+	pthread_mutex_lock(&link->lock);
+	peer_end(peer);
+	pthread_mutex_unlock(&link->lock);
+}
+
+static struct peer *peer_new(struct link *link, struct node *node)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	if (peer == NULL) {
+		return NULL;
+	}
+	peer->boot_id = node->boot_id;
+	peer->next = link->peers;
+	peer->at = &link->peers;
+	if (peer->next != NULL) {
+		peer->next->at = &peer->next;
+	}
+	link->peers = peer;
+	node->link = peer;
+	for (struct console *console = link->consoles; console != NULL; console = console->next) {
+		if (strcmp(console->id, node->id) == 0) {
+			console_attach(link, console, peer);
+			join_busy(link, peer);
+		}
+	}
+	return peer;
+}
+
+struct peer *peer_of(struct link *link, struct node *node)
+{
+	struct peer *peer = node->link;
+
+	if (peer != NULL && peer->boot_id != node->boot_id) {
+		peer_end(peer);
+		node->link = NULL;
+		peer = NULL;
+	}
+	return peer != NULL || !node_is_trusted(node) ? peer : peer_new(link, node);
 }
 
 void peers_attach(struct link *link)
 {
 	for (struct console *console = link->consoles; console != NULL; console = console->next) {
 		struct node *node = console->peer == NULL ? node_by_id(link->fleet, console->id) : NULL;
+		struct peer *peer = node != NULL && node->link != NULL ? peer_of(link, node) : NULL;
 
-		if (node != NULL && node->link != NULL) {
-			console_attach(link, console, node->link);
-			join_busy(link, node->link);
+		if (peer != NULL && console->peer == NULL) {
+			console_attach(link, console, peer);
+			join_busy(link, peer);
 		}
 	}
 }
@@ -186,7 +198,7 @@ static void take_heads(struct link *link, struct peer *peer, const struct beat_c
 		}
 		if (said->output[slot] < console->have) {
 			/* Another guest's, whose offsets began anew. */
-			console_begin(link, console, peer->node->boot_id);
+			console_begin(link, console, peer->boot_id);
 			peer->watch.slots &= ~(UINT32_C(1) << slot);
 		}
 		console->head = said->output[slot] > console->head ? said->output[slot] : console->head;
@@ -201,7 +213,7 @@ void peer_beat(struct link *link, struct peer *peer, const struct beat *beat)
 	}
 }
 
-void peer_output(struct link *link, struct peer *peer, const struct console_chunk *chunk)
+void peer_output(struct link *link, struct node *node, struct peer *peer, const struct console_chunk *chunk)
 {
 	const uint64_t now_ms = clock_ms();
 	struct console *console = chunk->slot < WIRE_GUEST_MAX ? peer->consoles[chunk->slot] : NULL;
@@ -218,7 +230,7 @@ void peer_output(struct link *link, struct peer *peer, const struct console_chun
 		peer->raise_ms = now_ms;
 		peer->is_watch_told = true;
 		raise_generation(peer, RAISE_BY);
-		node_set_due(link->fleet, peer->node);
+		node_set_due(link->fleet, node);
 	}
 }
 
@@ -230,7 +242,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* Returns when it is to be looked at again. */
-static uint64_t send_input(struct link *link, struct peer *peer, struct console *console, uint64_t now_ms)
+static uint64_t send_input(struct link *link, struct node *node, const struct peer *peer, struct console *console,
+			   uint64_t now_ms)
 {
 	if (console->queued == 0) {
 		return UINT64_MAX;
@@ -257,7 +270,7 @@ static uint64_t send_input(struct link *link, struct peer *peer, struct console 
 		.bytes = console->queue,
 	};
 
-	if (!link_put_input(link, peer->node, &chunk)) {
+	if (!link_put_input(link, node, &chunk)) {
 		return now_ms;
 	}
 	console->again_ms = console->sent_ms == 0 ? AGAIN_MS : console->again_ms * 2;
@@ -286,7 +299,7 @@ static uint64_t check_silence(struct peer *peer, const struct console *console, 
 	return since + wait_ms;
 }
 
-static uint64_t peer_turn(struct link *link, struct peer *peer, uint64_t now_ms)
+static uint64_t peer_turn(struct link *link, struct node *node, struct peer *peer, uint64_t now_ms)
 {
 	uint64_t next_ms = UINT64_MAX;
 
@@ -299,14 +312,14 @@ static uint64_t peer_turn(struct link *link, struct peer *peer, uint64_t now_ms)
 		if (console->watches == NULL && console->wanted_until_ms > now_ms) {
 			next_ms = earlier(next_ms, console->wanted_until_ms);
 		}
-		next_ms = earlier(next_ms, send_input(link, peer, console, now_ms));
+		next_ms = earlier(next_ms, send_input(link, node, peer, console, now_ms));
 		next_ms = earlier(next_ms, check_silence(peer, console, now_ms));
 	}
 	if (wanted_slots(peer, now_ms) != peer->watch.slots && peer->ack_due_ms == 0) {
 		peer->ack_of = 0;
 		peer->ack_due_ms = now_ms;
 	}
-	if (peer->ack_due_ms != 0 && peer->ack_due_ms <= now_ms && !link_put_ack(link, peer->node, peer->ack_of)) {
+	if (peer->ack_due_ms != 0 && peer->ack_due_ms <= now_ms && !link_put_ack(link, node, peer->ack_of)) {
 		return now_ms;
 	}
 	return peer->ack_due_ms != 0 ? earlier(next_ms, peer->ack_due_ms) : next_ms;
@@ -317,8 +330,10 @@ uint64_t peers_turn(struct link *link, uint64_t now_ms)
 	uint64_t next_ms = UINT64_MAX;
 
 	for (struct peer *peer = link->busy; peer != NULL; peer = peer->next_busy) {
-		if (node_is_reachable(peer->node)) {
-			next_ms = earlier(next_ms, peer_turn(link, peer, now_ms));
+		struct node *node = node_by_boot(link->fleet, peer->boot_id);
+
+		if (node != NULL && node_is_reachable(node)) {
+			next_ms = earlier(next_ms, peer_turn(link, node, peer, now_ms));
 		}
 	}
 	return next_ms;

@@ -181,7 +181,7 @@ static void take(struct link *link, struct in *in)
 		struct peer *peer = peer_of(link, node);
 
 		if (peer != NULL) {
-			peer_output(link, peer, &in->chunk);
+			peer_output(link, node, peer, &in->chunk);
 		}
 	}
 }
