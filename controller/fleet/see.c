@@ -173,6 +173,14 @@ static bool is_new_boot(const struct node *node, const struct fleet_sighting *si
 	       wall_ms - node->boot.changed_ms > FORGET_MS;
 }
 
+bool fleet_knows(struct fleet *fleet, const uint8_t mac[6])
+{
+	fleet_lock(fleet);
+	const bool is_known = index_find(&fleet->by_mac, index_of_mac(mac)) != NULL;
+	fleet_unlock(fleet);
+	return is_known;
+}
+
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
 {
 	const int64_t wall_ms = clock_wall_ms();

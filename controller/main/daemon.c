@@ -112,6 +112,39 @@ static bool start_link(struct daemon *daemon, struct fail *fail)
 	return true;
 }
 
+static bool knows(void *argument, const uint8_t mac[6])
+{
+	return fleet_knows(argument, mac);
+}
+
+static bool start_observer(struct daemon *daemon, struct fail *fail)
+{
+	const struct conf *conf = daemon->conf;
+	struct observe_network networks[CONF_NETWORKS_MOST];
+	const struct observe_options options = {
+		.fleet = daemon->fleet,
+		.networks = networks,
+		.network_count = conf->network_count,
+		.log_fd = inherited("dnsmasq", 0),
+		.knows = knows,
+		.argument = daemon->fleet,
+	};
+
+	if (conf->network_count == 0 || inherited("observer.%u", 0) < 0) {
+		return true;
+	}
+	for (unsigned i = 0; i < conf->network_count; i++) {
+		networks[i] = (struct observe_network){
+			.fd = inherited("observer.%u", i),
+			.server = conf->networks[i].address,
+			.ignores_unknown = conf->networks[i].unknown == CONF_UNKNOWN_IGNORE,
+		};
+		strcpy(networks[i].interface, conf->networks[i].interface);
+	}
+	daemon->observe = observe_start(&options, fail);
+	return daemon->observe != NULL;
+}
+
 static bool start_power(struct daemon *daemon, struct fail *fail)
 {
 	const struct power_options options = {
@@ -221,7 +254,7 @@ bool daemon_start(struct daemon *daemon, const struct conf *conf, struct fail *f
 	}
 	daemon->dhcp = dhcp_new(conf, daemon->fleet, daemon->monitor_fd, fail);
 	if (daemon->dhcp == NULL || !start_api(daemon, fail) || !start_server(daemon, fail) ||
-	    !dhcp_apply(daemon->dhcp, true, fail)) {
+	    !start_observer(daemon, fail) || !dhcp_apply(daemon->dhcp, true, fail)) {
 		return false;
 	}
 	dhcp_ready(daemon->dhcp);
@@ -241,6 +274,7 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->people_fd >= 0) {
 		close(daemon->people_fd);
 	}
+	observe_stop(daemon->observe);
 	api_free(daemon->api);
 	http_auth_free(daemon->auth);
 	for (unsigned i = 0; i < CONF_NETWORKS_MOST; i++) {

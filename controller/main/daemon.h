@@ -12,6 +12,7 @@
 #include "main/dhcp.h"
 #include "main/release.h"
 #include "nodehttp/nodehttp.h"
+#include "observe/observe.h"
 #include "power/power.h"
 #include "store/store.h"
 
@@ -27,6 +28,7 @@ struct daemon {
 	struct power *power;
 	struct bridge *bridge;
 	struct dhcp_service *dhcp;
+	struct observe *observe; /* NULL: nobody handed in its sockets */
 	struct http_auth *auth;
 	struct api *api;
 	struct http_server *server;

@@ -13,7 +13,7 @@
 
 #include "http/listen.h"
 #include "link/link.h"
-#include "monitor/observer.h"
+#include "observe/open.h"
 
 bool handed_add(struct handed *handed, int fd, const char *name, unsigned place)
 {
@@ -56,7 +56,7 @@ static bool open_network(struct handed *handed, const struct conf *conf, unsigne
 	const struct sockaddr_in address = endpoint(network->address, conf->node_port);
 
 	return take(handed, listen_tcp(&address, fail), "nodes.%u", place) &&
-	       take(handed, observer_open(network->interface, fail), "observer.%u", place);
+	       take(handed, observe_open(network->interface, fail), "observer.%u", place);
 }
 
 bool handed_open(struct handed *handed, const struct conf *conf, struct fail *fail)

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "monitor/child.h"
 #include "monitor/handed.h"
+#include "monitor/search.h"
 #include "monitor/word.h"
 
 enum { WHICH_AETHERD, WHICH_DNSMASQ };
@@ -37,6 +38,8 @@ struct monitor {
 	char program[CONF_PATH_BYTES + 16], dnsmasq_conf[CONF_PATH_BYTES + 32];
 	const char *aetherd_argv[4], *dnsmasq_argv[4];
 	struct child aetherd, dnsmasq;
+	struct search search;
+	bool is_asked; /* aetherd wants dnsmasq */
 	bool is_ending;
 };
 
@@ -180,14 +183,14 @@ static void hear(struct monitor *monitor, uint64_t now_ms)
 		log_info("monitor", "aetherd is ready");
 		break;
 	case MONITOR_ASK_RESTART:
-		monitor->dnsmasq.is_wanted = true;
+		monitor->is_asked = true;
 		child_end(&monitor->dnsmasq, now_ms);
 		break;
 	case MONITOR_ASK_RELOAD:
 		child_signal(&monitor->dnsmasq, SIGHUP);
 		break;
 	case MONITOR_ASK_STOP:
-		monitor->dnsmasq.is_wanted = false;
+		monitor->is_asked = false;
 		break;
 	case MONITOR_ASK_NONE:
 		log_warn("monitor", "aetherd asked for something that is not known");
@@ -205,6 +208,7 @@ static void drain_words(struct monitor *monitor)
 
 static void reap(struct monitor *monitor, uint64_t now_ms)
 {
+	char why[FAIL_TEXT_BYTES];
 	int status;
 	pid_t pid;
 
@@ -212,11 +216,14 @@ static void reap(struct monitor *monitor, uint64_t now_ms)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == monitor->aetherd.pid) {
 			child_ended(&monitor->aetherd, &monitor->lock, status, now_ms);
-			monitor->dnsmasq.is_wanted = false;
+			monitor->is_asked = false;
 			drain_words(monitor);
 		} else if (pid == monitor->dnsmasq.pid) {
 			child_ended(&monitor->dnsmasq, &monitor->lock, status, now_ms);
 			say(monitor, MONITOR_SAYS_DOWN);
+		} else if (pid == monitor->search.pid && !search_ended(&monitor->search, status, now_ms, why)) {
+			log_error("monitor", "dnsmasq is not started: %s", why);
+			say(monitor, why);
 		}
 	}
 }
@@ -246,14 +253,18 @@ static int next_due(const struct monitor *monitor, uint64_t now_ms)
 {
 	const int a = child_due(&monitor->aetherd, now_ms), b = child_due(&monitor->dnsmasq, now_ms);
 
-	return a < 0 || (b >= 0 && b < a) ? b : a;
+	const int c = search_due(&monitor->search, now_ms);
+	const int least = a < 0 || (b >= 0 && b < a) ? b : a;
+
+	return least < 0 || (c >= 0 && c < least) ? c : least;
 }
 
 /* dnsmasq goes first: no address is given that nobody would remember. */
 static void step(struct monitor *monitor, uint64_t now_ms)
 {
+	search_step(&monitor->search, now_ms);
+	monitor->dnsmasq.is_wanted = monitor->is_asked && monitor->search.is_free && !monitor->is_ending;
 	if (monitor->is_ending) {
-		monitor->dnsmasq.is_wanted = false;
 		monitor->aetherd.is_wanted = monitor->dnsmasq.state != CHILD_OFF && monitor->aetherd.state == CHILD_RUNNING;
 	}
 	child_step(&monitor->aetherd, &monitor->lock, now_ms);
@@ -312,6 +323,7 @@ int monitor_run(const struct conf *conf, struct fail *fail)
 		return 1;
 	}
 	tell_users(&monitor);
+	search_init(&monitor.search, conf);
 	define_children(&monitor, conf);
 	loop(&monitor);
 	if (!lock_end_holders(&monitor.lock)) {

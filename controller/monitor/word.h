@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What aetherd may ask of the monitor, and hears from it: one word a message. A word that is not here is dropped with a
+ * What aetherd may ask of the monitor: one word a message; and hears from it: whether dnsmasq runs. A word that is not here is dropped with a
  * line in the log; nothing has an argument.
  */
 
@@ -20,5 +20,5 @@ enum monitor_ask {
 };
 
 #define MONITOR_SAYS_UP "up" /* dnsmasq was started */
-#define MONITOR_SAYS_DOWN "down" /* dnsmasq ended */
+#define MONITOR_SAYS_DOWN "dnsmasq ended; it is started again" /* or another sentence of why it does not run */
 enum { MONITOR_WORD_BYTES = 16 };
