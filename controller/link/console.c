@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's console. Output comes in datagrams that may be lost, doubled and out of order. Only the bytes that are due are
- * taken; the node sends again from where the acknowledgements say, so a gap closes within its 300 ms. It is a hole when it
- * stays open although the node's ring can no longer have the bytes, or when it stays open for very long. At most
- * CONSOLE_CONSOLES_MAX are kept: the one that was not used for longest makes room, if nobody watches it.
+ * A guest's console. Output comes in datagrams that may be lost, doubled and out of order. Only the bytes that are
+ * due are taken; the node sends again from where the acknowledgements say, so a gap closes within its 300 ms. It is a
+ * hole when it stays open although the node's ring can no longer have the bytes, or when it stays open for very long.
+ * At most CONSOLE_CONSOLES_MAX are kept: the one that was not used for longest makes room, if nobody watches it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,8 @@ void consoles_tell(struct link *link)
 	}
 	link->has_changed = false;
 	for (struct console *console = link->consoles; console != NULL; console = console->next) {
-		for (struct console_watch *watch = console->watches; console->is_changed && watch != NULL; watch = watch->next) {
+		for (struct console_watch *watch = console->watches; console->is_changed && watch != NULL;
+		     watch = watch->next) {
 			watch->changed(watch->argument);
 		}
 		console->is_changed = false;
@@ -235,7 +236,8 @@ static struct console *console_new(struct link *link, const char *id, unsigned s
 	const uint64_t now_ms = clock_ms();
 
 	if (!make_room(link, now_ms)) {
-		fail_set(fail, FAIL_LIMIT, "%d consoles are watched, which is the most; close one first", CONSOLE_CONSOLES_MAX);
+		fail_set(fail, FAIL_LIMIT, "%d consoles are watched, which is the most; close one first",
+			 CONSOLE_CONSOLES_MAX);
 		return NULL;
 	}
 	struct console *console = calloc(1, sizeof(*console));
@@ -254,13 +256,14 @@ static struct console *console_new(struct link *link, const char *id, unsigned s
 }
 
 /*
- * Takes `lock` and returns the console, made when there is none; with the fleet's lock held it has its peer, too. NULL: *fail, and
- * `lock` is not held.
+ * Takes `lock` and returns the console, made when there is none; with the fleet's lock held it has its peer, too.
+ * NULL: *fail, and `lock` is not held.
  */
 static struct console *console_hold(struct link *link, const char *id, unsigned slot, struct fail *fail)
 {
 	if (slot >= WIRE_GUEST_MAX || !id_is_valid('n', id)) {
-		fail_set(fail, FAIL_NOT_FOUND, "there is no console %u of a node with that name; a node has slots 0 to %d", slot,
+		fail_set(fail, FAIL_NOT_FOUND,
+			 "there is no console %u of a node with that name; a node has slots 0 to %d", slot,
 			 WIRE_GUEST_MAX - 1);
 		return NULL;
 	}
@@ -306,10 +309,12 @@ struct console_watch *console_watch(struct link *link, const char *id, unsigned 
 	if (link->watch_count == CONSOLE_WATCHES_MAX) {
 		pthread_mutex_unlock(&link->lock);
 		free(watch);
-		fail_set(fail, FAIL_LIMIT, "consoles are watched %d times, which is the most; close one first", CONSOLE_WATCHES_MAX);
+		fail_set(fail, FAIL_LIMIT, "consoles are watched %d times, which is the most; close one first",
+			 CONSOLE_WATCHES_MAX);
 		return NULL;
 	}
-	*watch = (struct console_watch){.console = console, .changed = changed, .argument = argument, .next = console->watches};
+	*watch = (struct console_watch){
+		.console = console, .changed = changed, .argument = argument, .next = console->watches};
 	console->watches = watch;
 	console->used_ms = clock_ms();
 	link->watch_count++;
@@ -385,8 +390,8 @@ static void read_part(const struct console *console, struct console_place *place
 	}
 }
 
-bool console_read(struct link *link, const char *id, unsigned slot, struct console_place *place, uint8_t *bytes, size_t room,
-		  struct console_part *part, struct fail *fail)
+bool console_read(struct link *link, const char *id, unsigned slot, struct console_place *place, uint8_t *bytes,
+		  size_t room, struct console_part *part, struct fail *fail)
 {
 	*part = (struct console_part){.boot_id = 0};
 	fleet_lock(link->fleet);
@@ -419,12 +424,14 @@ static bool may_type(const struct node *node, struct fail *fail)
 		return true; /* console_hold() says it */
 	}
 	if (!node_is_reachable(node) || node->contact.state == CONTACT_DOWN) {
-		return fail_set(fail, FAIL_UNAVAILABLE, "%s is not in contact, so nothing can be typed; wait until it is", node->id);
+		return fail_set(fail, FAIL_UNAVAILABLE,
+				"%s is not in contact, so nothing can be typed; wait until it is", node->id);
 	}
 	return true;
 }
 
-bool console_type(struct link *link, const char *id, unsigned slot, const uint8_t *bytes, size_t count, struct fail *fail)
+bool console_type(struct link *link, const char *id, unsigned slot, const uint8_t *bytes, size_t count,
+		  struct fail *fail)
 {
 	struct console *console = NULL;
 
@@ -451,6 +458,6 @@ bool console_type(struct link *link, const char *id, unsigned slot, const uint8_
 
 	pthread_mutex_unlock(&link->lock);
 	link_poke(link);
-	return has_room || fail_set(fail, FAIL_LIMIT, "%u bytes typed wait for %s already, of at most %d; try again", waiting, id,
-				    CONSOLE_QUEUE_BYTES);
+	return has_room || fail_set(fail, FAIL_LIMIT, "%u bytes typed wait for %s already, of at most %d; try again",
+				    waiting, id, CONSOLE_QUEUE_BYTES);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Consoles of guests, for whoever shows them. Any thread. Offsets are those of the wire: they begin at 0 with each boot of
- * the node and only rise. What a guest writes is kept from the first watch on (the node itself keeps its newest 64 KiB, and
- * tells those then), CONSOLE_RING_BYTES of each console; older text is gone.
+ * Consoles of guests, for whoever shows them. Any thread. Offsets are those of the wire: they begin at 0 with each
+ * boot of the node and only rise. What a guest writes is kept from the first watch on (the node itself keeps its
+ * newest 64 KiB, and tells those then), CONSOLE_RING_BYTES of each console; older text is gone.
  *
- * A stream: console_watch(), then console_read() with a place of its own whenever it was woken, until count is 0. Polling:
- * console_read() alone; each one keeps the output coming for CONSOLE_WANTED_MS.
- * The bytes are the guest's: hostile. They are not cleaned here.
+ * A stream: console_watch(), then console_read() with a place of its own whenever it was woken, until count is 0.
+ * Polling: console_read() alone; each one keeps the output coming for CONSOLE_WANTED_MS. The bytes are the guest's:
+ * hostile. They are not cleaned here.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,8 +28,8 @@ enum {
 };
 
 /*
- * `changed` is called in the link's thread when there is something to read (and once soon after the watch began). It must not
- * wait and must not call console_*: it wakes who reads. NULL: *fail (NOT_FOUND, LIMIT).
+ * `changed` is called in the link's thread when there is something to read (and once soon after the watch began). It
+ * must not wait, and call neither console_* nor fleet_*: it wakes who reads. NULL: *fail (NOT_FOUND, LIMIT).
  */
 struct console_watch *console_watch(struct link *link, const char *id, unsigned slot, void (*changed)(void *argument),
 				    void *argument, struct fail *fail);
@@ -54,8 +54,9 @@ struct console_part {
 };
 
 /* The next bytes behind *place, without a hole among them; moves *place. False: *fail (NOT_FOUND, INVALID, LIMIT). */
-bool console_read(struct link *link, const char *id, unsigned slot, struct console_place *place, uint8_t *bytes, size_t room,
-		  struct console_part *part, struct fail *fail);
+bool console_read(struct link *link, const char *id, unsigned slot, struct console_place *place, uint8_t *bytes,
+		  size_t room, struct console_part *part, struct fail *fail);
 
 /* Queues input, all of it or nothing. UNAVAILABLE: the node is not heard, or is not to be spoken to; LIMIT: no room. */
-bool console_type(struct link *link, const char *id, unsigned slot, const uint8_t *bytes, size_t count, struct fail *fail);
+bool console_type(struct link *link, const char *id, unsigned slot, const uint8_t *bytes, size_t count,
+		  struct fail *fail);

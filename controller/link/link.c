@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The link's thread: it waits for datagrams, for a wake, or for the next moment that something is due. With thousands of
- * datagrams a second it lets them gather for GATHER_MS, which spares a turn for each; a wake is heard at once even then.
+ * The link's thread: it waits for datagrams, for a wake, or for the next moment that something is due. With thousands
+ * of datagrams a second it lets them gather for GATHER_MS, which spares a turn for each; a wake is heard at once even
+ * then.
  */
 #include "link/link.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The datagrams of all nodes: one thread and one UDP socket on the provisioning address. Beats go to the fleet and are
- * acknowledged with what is wanted; a wish goes out at once when the fleet says that there is one. Consoles: console.h.
+ * The datagrams of all nodes: one thread and one UDP socket on the provisioning address. Beats go to the fleet and
+ * are acknowledged with what is wanted; a wish goes out at once when the fleet says that there is one. Consoles:
+ * console.h.
  */
 #include <netinet/in.h>
 #include <stdint.h>
@@ -21,7 +22,8 @@ struct link_options {
 int link_socket(const struct sockaddr_in *address, struct fail *fail);
 /* Starts the thread. Before any other thread uses the fleet. NULL: *fail. */
 struct link *link_start(const struct link_options *options, struct fail *fail);
-/* Ends the thread. No console_* may be under way, no watch be left, and the fleet must still be there. NULL is allowed. */
+/* Ends the thread. No console_* may be under way, no watch be left, and the fleet must still be there. NULL is
+ * allowed. */
 void link_stop(struct link *link);
 /* Has the thread look for wishes now. Any thread, never waits. */
 void link_poke(struct link *link);

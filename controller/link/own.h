@@ -3,8 +3,9 @@
 /*
  * What the link's own files share.
  *
- * Locks: the fleet's first, then `lock` below. A peer belongs to both: it is found and changed with both held. A console's
- * content and watches belong to `lock` alone. The link's thread alone has `in`, `out`, and the counters' writing.
+ * Locks: the fleet's first, then `lock` below. A peer belongs to both: it is found and changed with both held. A
+ * console's content and watches belong to `lock` alone. The link's thread alone has `in`, `out`, and the counters'
+ * writing.
  */
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,9 +2,10 @@
 /*
  * The link's part of a node that speaks: which of its consoles are wanted, and the input that it has to take.
  *
- * A beat does not say which console generation is in force. Ours begin with the wall clock's seconds, so that they are
- * above what an earlier run of the controller said; where a node shows that they are not (it has output and sends none, or
- * sends what nobody watches), they rise by RAISE_BY, less and less often. Hostile: what beats and output say.
+ * A beat does not say which console generation is in force. Ours begin with the wall clock's seconds, so that they
+ * are above what an earlier run of the controller said; where a node shows that they are not (it has output and sends
+ * none, or sends what nobody watches), they rise by RAISE_BY, less and less often. Hostile: what beats and output
+ * say.
  */
 #include <stdlib.h>
 #include <string.h>

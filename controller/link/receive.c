@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In: a batch of datagrams in four passes. Headers, without a lock; keys, under the fleet's; tags and bodies, without; then
- * what they say, under both locks, for a node that is looked up again since it may have gone. A datagram counts only after
- * its tag was right under the key of its boot and instance and its sequence was new; until then nothing of it is believed
- * or kept, its sender's address neither. Hostile: every byte, and after the tag still all that a node says.
+ * In: a batch of datagrams in four passes. Headers, without a lock; keys, under the fleet's; tags and bodies,
+ * without; then what they say, under both locks, for a node that is looked up again since it may have gone. A
+ * datagram counts only after its tag was right under the key of its boot and instance and its sequence was new; until
+ * then nothing of it is believed or kept, its sender's address neither. Hostile: every byte, and after the tag still
+ * all that a node says.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -67,7 +68,8 @@ static void find_keys(struct link *link, unsigned count)
 	fleet_lock(link->fleet);
 	for (unsigned i = 0; i < count; i++) {
 		struct in *in = &link->in[i];
-		const struct node *node = in->verdict == IN_UNKNOWN ? node_by_boot(link->fleet, in->header.boot_id) : NULL;
+		const struct node *node =
+			in->verdict == IN_UNKNOWN ? node_by_boot(link->fleet, in->header.boot_id) : NULL;
 
 		if (node == NULL) {
 			continue;
@@ -193,7 +195,8 @@ static void count_all(struct link *link, unsigned count)
 		[IN_UNKNOWN] = "of no boot that said hello here",
 		[IN_OLD_INSTANCE] = "seen before, or of an earlier instance of the node's service",
 		[IN_BAD_TAG] = "its tag is wrong",
-		[IN_UNREADABLE] = "its tag is right and its content is not; node and controller are of versions that do not fit",
+		[IN_UNREADABLE] =
+			"its tag is right and its content is not; node and controller are of versions that do not fit",
 	};
 	const struct in *told = NULL;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Out: acknowledgements and console input. What is said is put together under the locks, then encoded, sealed and sent
- * without them. A datagram that the kernel does not take is lost like any other: what it said is said again.
+ * Out: acknowledgements and console input. What is said is put together under the locks, then encoded, sealed and
+ * sent without them. A datagram that the kernel does not take is lost like any other: what it said is said again.
  */
 #include <errno.h>
 #include <string.h>
@@ -117,14 +117,18 @@ void link_flush(struct link *link)
 		const size_t size = encode(out);
 
 		if (size == 0) {
-			log_error("link", "a datagram for boot %016llx cannot be encoded; this is a fault of the controller",
+			log_error("link",
+				  "a datagram for boot %016llx cannot be encoded; this is a fault of the controller",
 				  (unsigned long long)(out->is_ack ? out->ack.boot_id : out->chunk.boot_id));
 			continue;
 		}
 		count_up(out->is_ack ? &link->acks : &link->input, 1);
 		vectors[count] = (struct iovec){.iov_base = out->bytes, .iov_len = size};
 		messages[count] = (struct mmsghdr){
-			.msg_hdr = {.msg_name = &out->to, .msg_namelen = sizeof(out->to), .msg_iov = &vectors[count], .msg_iovlen = 1},
+			.msg_hdr = {.msg_name = &out->to,
+				    .msg_namelen = sizeof(out->to),
+				    .msg_iov = &vectors[count],
+				    .msg_iovlen = 1},
 		};
 		count++;
 	}

@@ -2,8 +2,8 @@
 /*
  * The routes of nodes, over a libmicrohttpd daemon of its own. Hostile: all that comes. Bodies are bounded by
  * HELLO_MAX_BYTES, connections by number, by address and by the time without progress, a hello also by HELLO_MOST_MS
- * in all, names of files by blobs_name_is_valid(). No answer has a secret in it: an answer to a hello says what the node is
- * to do, and blobs go to approved nodes alone.
+ * in all, names of files by blobs_name_is_valid(). No answer has a secret in it: an answer to a hello says what the
+ * node is to do, and blobs go to approved nodes alone.
  */
 #include "nodehttp/nodehttp.h"
 
@@ -52,7 +52,8 @@ int nodehttp_socket(const struct sockaddr_in *address, struct fail *fail)
 
 /* --- answers --- */
 
-static enum MHD_Result answer(struct request *request, unsigned status, const char *type, const void *bytes, size_t count)
+static enum MHD_Result answer(struct request *request, unsigned status, const char *type, const void *bytes,
+			      size_t count)
 {
 	/* It is copied; the parameter is not const for the library's other modes. */
 	union {
@@ -81,7 +82,8 @@ enum MHD_Result refuse(struct nodehttp *nodehttp, struct request *request, unsig
 	char address[INET_ADDRSTRLEN] = "";
 
 	atomic_fetch_add(status >= 500 ? &nodehttp->nr_failed : &nodehttp->nr_refused, 1);
-	if ((told_ms == 0 || now_ms - told_ms >= TELL_MS) && atomic_compare_exchange_strong(&nodehttp->told_ms, &told_ms, now_ms)) {
+	if ((told_ms == 0 || now_ms - told_ms >= TELL_MS) &&
+	    atomic_compare_exchange_strong(&nodehttp->told_ms, &told_ms, now_ms)) {
 		(void)inet_ntop(AF_INET, &request->from.sin_addr, address, sizeof(address));
 		log_warn("nodehttp", "%u to %s: %s", status, address, sentence);
 	}
@@ -109,7 +111,8 @@ static enum MHD_Result answer_hello(struct nodehttp *nodehttp, struct request *r
 	const size_t count = hello_encode_answer(&said, bytes, sizeof(bytes));
 
 	if (count == 0) {
-		return refuse(nodehttp, request, MHD_HTTP_INTERNAL_SERVER_ERROR, "the answer to the hello cannot be encoded");
+		return refuse(nodehttp, request, MHD_HTTP_INTERNAL_SERVER_ERROR,
+			      "the answer to the hello cannot be encoded");
 	}
 	atomic_fetch_add(&nodehttp->nr_hellos, 1);
 	return answer(request, MHD_HTTP_OK, "application/octet-stream", bytes, count);
@@ -222,7 +225,8 @@ static enum MHD_Result handle(void *argument, struct MHD_Connection *connection,
 	return transfer_start(nodehttp, request, route(request, path));
 }
 
-static void on_completed(void *argument, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
+static void on_completed(void *argument, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode why)
 {
 	struct request *request = *state;
 
@@ -269,7 +273,8 @@ struct nodehttp *nodehttp_start(const struct nodehttp_options *options, struct f
 	nodehttp->options = *options;
 	nodehttp->options.threads = options->threads != 0 ? options->threads : 8;
 	nodehttp->options.connections_most = options->connections_most != 0 ? options->connections_most : 4096;
-	nodehttp->options.connections_per_address = options->connections_per_address != 0 ? options->connections_per_address : 16;
+	nodehttp->options.connections_per_address =
+		options->connections_per_address != 0 ? options->connections_per_address : 16;
 	nodehttp->options.timeout_s = options->timeout_s != 0 ? options->timeout_s : 20;
 	(void)pthread_mutex_init(&nodehttp->lock, NULL);
 	(void)pthread_condattr_init(&by_monotonic);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The listener for nodes, on the provisioning address alone: hello, manifests and blobs, and nothing else. Anybody on that
- * network may connect. Manifests and blobs go only to addresses that fleet_may_fetch() knows.
+ * The listener for nodes, on the provisioning address alone: hello, manifests and blobs, and nothing else. Anybody on
+ * that network may connect. Manifests and blobs go only to addresses that fleet_may_fetch() knows.
  */
 #include <netinet/in.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@ struct nodehttp;
 struct nodehttp_options {
 	struct fleet *fleet;
 	struct blobs *blobs;
-	int fd; /* bound and listening TCP socket, of nodehttp_socket() or inherited; the listener's, also when it fails */
+	int fd; /* listening TCP socket, of nodehttp_socket() or inherited; the listener's, also when it fails */
 	unsigned threads; /* 0: 8, since a hello waits for the disk */
 	unsigned connections_most; /* 0: 4096 */
 	unsigned connections_per_address; /* 0: 16 */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Manifests and blobs: files that libmicrohttpd sends by sendfile(). How far one is, the kernel knows: the bytes that the
- * node's TCP has acknowledged. A transfer that is cut off leaves its step open, since the node goes on by Range; when
- * it does not, the fleet sees that the step stands still. A transfer is in the list for as long as its socket is open.
+ * Manifests and blobs: files that libmicrohttpd sends by sendfile(). How far one is, the kernel knows: the bytes that
+ * the node's TCP has acknowledged. A transfer that is cut off leaves its step open, since the node goes on by Range;
+ * when it does not, the fleet sees that the step stands still. A transfer is in the list for as long as its socket is
+ * open.
  */
 #include <inttypes.h>
 #include <linux/tcp.h>
@@ -71,8 +72,9 @@ void *transfer_watch(void *argument)
 		until.tv_sec += until.tv_nsec / 1000000000L;
 		until.tv_nsec %= 1000000000L;
 		/* Without transfers there is nothing to look at. */
-		(void)(nodehttp->transfers == NULL ? pthread_cond_wait(&nodehttp->ending, &nodehttp->lock)
-						   : pthread_cond_timedwait(&nodehttp->ending, &nodehttp->lock, &until));
+		(void)(nodehttp->transfers == NULL
+			       ? pthread_cond_wait(&nodehttp->ending, &nodehttp->lock)
+			       : pthread_cond_timedwait(&nodehttp->ending, &nodehttp->lock, &until));
 	}
 	pthread_mutex_unlock(&nodehttp->lock);
 	return NULL;
@@ -106,7 +108,9 @@ void transfer_end(struct nodehttp *nodehttp, struct transfer *transfer, bool is_
 	pthread_mutex_unlock(&nodehttp->lock);
 	tell(nodehttp, transfer, moved, is_whole && transfer->first + transfer->count == transfer->total);
 	atomic_fetch_add(&nodehttp->nr_bytes, moved);
-	atomic_fetch_add(is_whole ? (transfer->is_manifest ? &nodehttp->nr_manifests : &nodehttp->nr_blobs) : &nodehttp->nr_cut, 1);
+	atomic_fetch_add(is_whole ? (transfer->is_manifest ? &nodehttp->nr_manifests : &nodehttp->nr_blobs)
+				  : &nodehttp->nr_cut,
+			 1);
 	free(transfer);
 }
 
@@ -142,7 +146,8 @@ static enum MHD_Result send_file(struct request *request, int fd, const struct t
 		result = result == MHD_YES ? MHD_add_response_header(response, "Content-Range", range) : MHD_NO;
 	}
 	if (result == MHD_YES) {
-		result = MHD_queue_response(request->connection, is_part ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, response);
+		result = MHD_queue_response(request->connection, is_part ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK,
+					    response);
 	}
 	MHD_destroy_response(response);
 	return result;

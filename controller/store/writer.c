@@ -5,7 +5,7 @@
  * for more.
  *
  * Invariants: (1) a change is told as done only after COMMIT succeeded. (2) Told in the order of submission, each once.
- * (3) Between groups no transaction is open. (4) Nobody else checkpoints or writes.
+ * (3) A group begins with no transaction open. (4) Nobody else checkpoints or writes.
  *
  * What fails: a change by itself (undone by its savepoint); or the transaction, by the disk or memory, which SQLite may
  * have rolled back by itself (sqlite3_get_autocommit() tells): then all of the group failed, and the next group tries
@@ -94,6 +94,10 @@ static bool run_change(struct writer *writer, struct change *change, struct fail
 
 static bool run_group(struct writer *writer, struct change *first, struct fail *why)
 {
+	/* A group that failed without memory may not even have been able to roll back. */
+	if (is_open(writer) && !sql_run(writer->sql, why, "ROLLBACK", "")) {
+		return false;
+	}
 	if (!sql_run(writer->sql, why, "BEGIN IMMEDIATE", "")) {
 		return false;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a client says to the controller: the first byte chooses whether the rest is a target, a list of topics, a Host, a cookie, a body
- * of JSON, or a time. What was taken must keep the promises of its header.
+ * What a client says to the controller: the first byte chooses whether the rest is a target, a list of
+ * topics, a Host, a cookie, a body of JSON, or a time. What was taken must keep the promises of its header.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -37,7 +37,8 @@ static void check_target(const char *text)
 	struct fail fail = {0};
 
 	if (!uri_parse(&uri, text, &fail)) {
-		need(fail.kind == FAIL_INVALID && fail.text[0] != '\0' && uri.path[0] == '\0' && uri.query_count == 0);
+		need(fail.kind == FAIL_INVALID && fail.text[0] != '\0' && uri.path[0] == '\0' &&
+		     uri.query_count == 0);
 		return;
 	}
 	need(uri.path[0] == '/');
@@ -60,13 +61,15 @@ static void check_topics(const char *text)
 	struct fail fail = {0};
 
 	if (topics_parse(&topics, text, &fail)) {
-		need(topics.node_count <= TOPICS_NODES_MOST && topics.console_count <= TOPICS_CONSOLES_MOST);
+		need(topics.node_count <= TOPICS_NODES_MOST &&
+		     topics.console_count <= TOPICS_CONSOLES_MOST);
 		for (unsigned i = 0; i < topics.node_count; i++) {
 			need(id_is_valid('n', topics.nodes[i]));
 			need(i == 0 || strcmp(topics.nodes[i - 1], topics.nodes[i]) < 0);
 		}
 		for (unsigned i = 0; i < topics.console_count; i++) {
-			need(id_is_valid('n', topics.consoles[i].node) && topics.consoles[i].slot <= TOPICS_SLOT_MOST);
+			need(id_is_valid('n', topics.consoles[i].node) &&
+			     topics.consoles[i].slot <= TOPICS_SLOT_MOST);
 		}
 	} else {
 		need(fail.kind != FAIL_NONE);
@@ -77,12 +80,15 @@ static void check_topics(const char *text)
 static void check_headers(const char *text)
 {
 	char value[16];
-	const struct http_asset asset = {.br = (const uint8_t *)"b", .br_size = 1, .bytes = (const uint8_t *)"", .size = 0};
+	const struct http_asset asset = {
+		.br = (const uint8_t *)"b", .br_size = 1, .bytes = (const uint8_t *)"", .size = 0};
 
 	if (guard_host_is_ours(text, NULL, 0)) {
-		need(strncasecmp(text, "localhost", 9) == 0 || strncmp(text, "127.0.0.1", 9) == 0 || strncmp(text, "[::1]", 5) == 0);
+		need(strncasecmp(text, "localhost", 9) == 0 || strncmp(text, "127.0.0.1", 9) == 0 ||
+		     strncmp(text, "[::1]", 5) == 0);
 	}
-	need(!guard_origin_is_ours("localhost:1", text, NULL, true) || strcasecmp(text, "http://localhost:1") == 0 ||
+	need(!guard_origin_is_ours("localhost:1", text, NULL, true) ||
+	     strcasecmp(text, "http://localhost:1") == 0 ||
 	     strcasecmp(text, "https://localhost:1") == 0);
 	if (guard_cookie(text, "a", value, sizeof(value))) {
 		need(strlen(value) < sizeof(value) && strchr(value, ';') == NULL);
@@ -92,7 +98,9 @@ static void check_headers(const char *text)
 
 static void check_json(const char *text, size_t count)
 {
-	json_t *json = guard_json_is_shallow(text, count, 16) ? json_loadb(text, count, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *json = guard_json_is_shallow(text, count, 16)
+			       ? json_loadb(text, count, JSON_REJECT_DUPLICATES, NULL)
+			       : NULL;
 
 	json_decref(json);
 }

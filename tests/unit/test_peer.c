@@ -327,12 +327,13 @@ static void test_hello(void **state)
 	uint8_t reply[HELLO_ANSWER_MAX_BYTES];
 
 	(void)state;
-	nodes = (struct nodes){.catalog = &catalog,
-			       .approval = APPROVE_AFTER,
-			       .approve_after = 2,
-			       .interval_ms = 1000,
-			       .retry_ms = 1000,
-			       .udp_port = 7480};
+	memset(&nodes, 0, sizeof(nodes));
+	nodes.catalog = &catalog;
+	nodes.approval = APPROVE_AFTER;
+	nodes.approve_after = 2;
+	nodes.interval_ms = 1000;
+	nodes.retry_ms = 1000;
+	nodes.udp_port = 7480;
 	assert_int_equal(say(&nodes, 1, 1, 1).status, HELLO_PENDING);
 	assert_int_equal(say(&nodes, 1, 1, 1).status, HELLO_APPROVED);
 	/* Another key for the same boot, then the right one again. */
@@ -359,7 +360,11 @@ static void test_hello_event(void **state)
 	const int output = dup(STDOUT_FILENO);
 
 	(void)state;
-	nodes = (struct nodes){.catalog = &catalog, .interval_ms = 1000, .retry_ms = 1000, .udp_port = 7480};
+	memset(&nodes, 0, sizeof(nodes));
+	nodes.catalog = &catalog;
+	nodes.interval_ms = 1000;
+	nodes.retry_ms = 1000;
+	nodes.udp_port = 7480;
 	assert_non_null(file);
 	assert_int_equal(fflush(stdout), 0);
 	assert_int_equal(dup2(fileno(file), STDOUT_FILENO), STDOUT_FILENO);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Datagrams between virtual nodes and the real link, fleet and store: what is believed, what is answered, what is wanted. */
+/* Datagrams between virtual nodes and the real link, fleet and store: what is believed, answered, wanted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -277,7 +277,8 @@ static void what_is_typed_arrives_once_and_in_order(void **state)
 			bed_beat(&node);
 		}
 	}
-	assert_memory_equal(node.consoles[0].input, typed + 600 - sizeof(node.consoles[0].input), sizeof(node.consoles[0].input));
+	assert_memory_equal(node.consoles[0].input, typed + 600 - sizeof(node.consoles[0].input),
+			    sizeof(node.consoles[0].input));
 	/* One key: straight through. */
 	bed.loss_percent = 0;
 	bed.twice_percent = 0;

@@ -82,7 +82,8 @@ static unsigned request(const char *method, const char *path, const char *fields
 {
 	static const char body[2 * HELLO_MAX_BYTES];
 
-	return virtual_http(anywhere, &bed.http_address, method, path, fields, body, body_bytes, &reply) ? reply.status : 0;
+	return virtual_http(anywhere, &bed.http_address, method, path, fields, body, body_bytes, &reply) ? reply.status
+													 : 0;
 }
 
 static void all_else_is_refused(void **state)
@@ -105,10 +106,14 @@ static void all_else_is_refused(void **state)
 		{"GET", "/v1/blobs/sha256/../../aether.db", NULL, 0, 404},
 		{"GET", "/v1/blobs/sha256/%2e%2e%2f%2e%2e%2faether.db", NULL, 0, 404},
 		{"GET", "/api/v1/nodes", NULL, 0, 404},
-		{"DELETE", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000", NULL, 0, 405},
-		{"POST", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000", NULL, 0, 405},
-		{"GET", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000", NULL, 0, 403},
-		{"GET", "/v1/blobs/sha256/000000000000000000000000000000000000000000000000000000000000000g", NULL, 0, 404},
+		{"DELETE", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000", NULL, 0,
+		 405},
+		{"POST", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000", NULL, 0,
+		 405},
+		{"GET", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000", NULL, 0,
+		 403},
+		{"GET", "/v1/blobs/sha256/000000000000000000000000000000000000000000000000000000000000000g", NULL, 0,
+		 404},
 	};
 
 	(void)state;
@@ -237,7 +242,8 @@ static void begin_fetching(struct virtual_node *node)
 }
 
 /* Takes half of the blob, and goes. */
-static void take_half(const struct virtual_node *node, const char *hex, const uint8_t *blob, void (*halfway)(const char *hex))
+static void take_half(const struct virtual_node *node, const char *hex, const uint8_t *blob,
+		      void (*halfway)(const char *hex))
 {
 	char head[256];
 	size_t count = 0;
@@ -275,7 +281,7 @@ static void look_halfway(const char *hex)
 	assert_false(shown_has(id_of_it, "\"bytes\":67108864"));
 }
 
-/* A blob that does not fit into the sockets' buffers: halfway its step says so, and so it does when the client is gone. */
+/* A blob that does not fit into the sockets' buffers: halfway its step says so, and when the client is gone. */
 static void a_transfer_is_a_step_of_the_boot(void **state)
 {
 	struct virtual_node node;
@@ -327,8 +333,18 @@ static void ranges(void **state)
 	assert_int_equal(range_parse("bytes=9-99999999999", 10, &first, &count), 1);
 	assert_true(first == 9 && count == 1);
 	assert_int_equal(range_parse("bytes=10-", 10, &first, &count), -1);
-	static const char *const ignored[] = {"", "bytes", "bytes=", "bytes=-5", "bytes=5-3", "bytes=a-", "bytes=1-2,4-5",
-					      "bytes=1", "lines=1-2", "bytes=1-x", "bytes=99999999999999999999-", "bytes=1- "};
+	static const char *const ignored[] = {"",
+					      "bytes",
+					      "bytes=",
+					      "bytes=-5",
+					      "bytes=5-3",
+					      "bytes=a-",
+					      "bytes=1-2,4-5",
+					      "bytes=1",
+					      "lines=1-2",
+					      "bytes=1-x",
+					      "bytes=99999999999999999999-",
+					      "bytes=1- "};
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
 		assert_int_equal(range_parse(ignored[i], 10, &first, &count), 0);
 		assert_true(first == 0 && count == 10);
@@ -407,15 +423,9 @@ static void many_connections_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ranges),
-		T(an_approved_node_fetches),
-		T(nobody_else_does),
-		T(all_else_is_refused),
-		T(a_chunked_body_is_bounded_too),
-		T(a_slow_client_is_dropped),
-		T(a_connection_is_used_again),
-		T(a_transfer_is_a_step_of_the_boot),
-		T(a_storm_of_hellos_is_answered),
+		cmocka_unit_test(ranges),      T(an_approved_node_fetches),	    T(nobody_else_does),
+		T(all_else_is_refused),	       T(a_chunked_body_is_bounded_too),    T(a_slow_client_is_dropped),
+		T(a_connection_is_used_again), T(a_transfer_is_a_step_of_the_boot), T(a_storm_of_hellos_is_answered),
 		T(many_connections_at_once),
 	};
 

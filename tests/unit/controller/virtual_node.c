@@ -95,21 +95,26 @@ static void fill_counters(const struct virtual_node *node, struct beat *beat)
 	struct beat_counters *c = &beat->counters;
 
 	for (unsigned i = 0; i < beat->cpu_count; i++) {
-		c->cpus[i] = (struct beat_cpu){
-			.guest_us = us / 2, .service_us = us / 20, .core_us = us / 50, .idle_us = us * 43 / 100, .interrupts = us / 4000};
+		c->cpus[i] = (struct beat_cpu){.guest_us = us / 2,
+					       .service_us = us / 20,
+					       .core_us = us / 50,
+					       .idle_us = us * 43 / 100,
+					       .interrupts = us / 4000};
 		beat->present |= BEAT_BIT(BEAT_CPU_0 + i);
 	}
 	for (unsigned slot = 0; slot < WIRE_GUEST_MAX; slot++) {
 		if (node->guests[slot].state != WIRE_GUEST_RUNNING) {
 			continue;
 		}
-		c->vms[slot] = (struct beat_vm){.lives = 1, .guest_us = us / 2, .ram_mib = 256, .exits = {us / 1000, us / 5000}};
+		c->vms[slot] = (struct beat_vm){
+			.lives = 1, .guest_us = us / 2, .ram_mib = 256, .exits = {us / 1000, us / 5000}};
 		memcpy(c->releases[slot].manifest, node->manifests[slot], ACK_SHA256_BYTES);
 		beat->present |= BEAT_BIT(BEAT_VM_0 + slot) | BEAT_BIT(BEAT_RELEASE_0 + slot);
 	}
 	c->exit_causes = 11;
 	c->memory.pages[2] = 100000;
-	c->nic = (struct beat_nic){.rx_frames = us / 1000, .rx_bytes = us / 10, .tx_frames = us / 2000, .tx_bytes = us / 20};
+	c->nic = (struct beat_nic){
+		.rx_frames = us / 1000, .rx_bytes = us / 10, .tx_frames = us / 2000, .tx_bytes = us / 20};
 	for (unsigned slot = 0; node->consoles != NULL && slot < WIRE_GUEST_MAX; slot++) {
 		c->console.output[slot] = node->consoles[slot].head;
 		c->console.input[slot] = node->consoles[slot].input_due;
@@ -162,7 +167,8 @@ size_t virtual_node_output(struct virtual_node *node, uint64_t now_ms, uint8_t b
 
 	for (unsigned slot = 0; node->consoles != NULL && slot < WIRE_GUEST_MAX; slot++) {
 		struct virtual_console *console = &node->consoles[slot];
-		const uint64_t oldest = console->head > VIRTUAL_CONSOLE_BYTES ? console->head - VIRTUAL_CONSOLE_BYTES : 0;
+		const uint64_t oldest =
+			console->head > VIRTUAL_CONSOLE_BYTES ? console->head - VIRTUAL_CONSOLE_BYTES : 0;
 
 		console->sent = console->sent < oldest ? oldest : console->sent;
 		console->taken = console->taken < oldest ? oldest : console->taken;
@@ -172,7 +178,8 @@ size_t virtual_node_output(struct virtual_node *node, uint64_t now_ms, uint8_t b
 			console->sent = console->taken;
 			console->taken_ms = now_ms;
 		}
-		if (!console->is_watched || console->sent >= console->head || console->sent - console->taken >= WINDOW_BYTES) {
+		if (!console->is_watched || console->sent >= console->head ||
+		    console->sent - console->taken >= WINDOW_BYTES) {
 			continue;
 		}
 		if (console->sent == console->taken) {
@@ -240,7 +247,8 @@ static void obey_console(struct virtual_node *node, const struct ack_console *wa
 
 		if (console != NULL && is_new) {
 			console->is_watched = (want->slots >> slot & 1) != 0;
-			console->sent = console->taken = want->offsets[slot] < console->head ? want->offsets[slot] : console->head;
+			console->sent = console->taken =
+				want->offsets[slot] < console->head ? want->offsets[slot] : console->head;
 		} else if (console != NULL && want->offsets[slot] > console->taken) {
 			console->taken = want->offsets[slot];
 			console->sent = console->sent < console->taken ? console->taken : console->sent;
@@ -370,8 +378,8 @@ static void read_reply(int fd, struct virtual_reply *reply)
 	}
 }
 
-bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char *method, const char *path, const char *fields, const void *body,
-		  size_t body_bytes, struct virtual_reply *reply)
+bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char *method, const char *path,
+		  const char *fields, const void *body, size_t body_bytes, struct virtual_reply *reply)
 {
 	const struct timeval wait = {.tv_sec = HTTP_WAIT_S};
 	const struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr = from};
@@ -384,8 +392,8 @@ bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char 
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	(void)snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: 10.0.0.1:7480\r\nConnection: close\r\n%s", method, path,
-		       fields != NULL ? fields : "");
+	(void)snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: 10.0.0.1:7480\r\nConnection: close\r\n%s", method,
+		       path, fields != NULL ? fields : "");
 	if (body_bytes > 0) {
 		(void)snprintf(head + strlen(head), sizeof(head) - strlen(head), "Content-Length: %zu\r\n", body_bytes);
 	}
@@ -406,7 +414,8 @@ bool virtual_node_say_hello(const struct virtual_node *node, const struct sockad
 	struct wire_error error;
 	const size_t count = virtual_node_hello(node, bytes, sizeof(bytes));
 
-	return virtual_http(node->ip, to, "POST", "/v1/hello", "Content-Type: application/octet-stream\r\n", bytes, count, &reply) &&
+	return virtual_http(node->ip, to, "POST", "/v1/hello", "Content-Type: application/octet-stream\r\n", bytes,
+			    count, &reply) &&
 	       reply.status == 200 && hello_decode_answer(reply.bytes, reply.count, answer, &error) &&
 	       answer->boot_id == node->boot_id && answer->instance == node->instance;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A node as the controller sees one: it says hello over HTTP, beats under its key, obeys acknowledgements, and has consoles. No
- * thread and no socket of its own, and about 500 bytes: ten thousand share a socket or a few, and whoever holds one hands what
- * comes to the node of its boot id. For tests and the bench; links netboot/wire alone.
+ * A node as the controller sees one: it says hello over HTTP, beats under its key, obeys acknowledgements, and has
+ * consoles. No thread and no socket of its own, and about 500 bytes: ten thousand share a socket or a few, and
+ * whoever holds one hands what comes to the node of its boot id. For tests and the bench; links netboot/wire alone.
  */
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -85,7 +85,7 @@ struct virtual_reply {
 	uint64_t total; /* bytes of content that came */
 };
 /* `fields` are header lines, each with its CRLF; NULL: none. */
-bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char *method, const char *path, const char *fields, const void *body,
-		  size_t body_bytes, struct virtual_reply *reply);
+bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char *method, const char *path,
+		  const char *fields, const void *body, size_t body_bytes, struct virtual_reply *reply);
 /* Says hello. False: no answer, or none that can be read. */
 bool virtual_node_say_hello(const struct virtual_node *node, const struct sockaddr_in *to, struct hello_answer *answer);
