@@ -8,8 +8,8 @@
 #
 # A node that starts again begins at `power` again; UNTIL looks at the furthest stage it ever reached.
 # What comes from a node is hostile: it is matched against fixed words, and shown only without control
-# characters. Used by `inside`, which sets dir, dnsmasq_pid, node_pid and,
-# if there is a peer, peer_pid.
+# characters. Used by `inside`, which sets dir, node_pid and monitor_pid, or with CONTROLLER=peer dnsmasq_pid and, if there is a
+# peer, peer_pid.
 
 stage_names=(power dhcp tftp core service kernel linux running)
 RUNNING=7
