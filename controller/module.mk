@@ -4,5 +4,5 @@ controller_libs := -lmicrohttpd -lsqlite3 -ljansson -lsodium -lconfig -lfdt -lpt
 controller_parts := base store blobs bus fleet link nodehttp http api observe leases power conf main
 store_migrations := $(O)/controller/store/migrations.c
 aetherd_srcs := $(foreach part,$(controller_parts),$(wildcard controller/$(part)/*.c controller/$(part)/*.S)) $(store_migrations)
-$(call tool,aetherd,$(aetherd_srcs) $(O)/ui/assets.c $(addprefix provisioner/,error.c render.c tree.c) \
+$(call tool,aetherd,$(aetherd_srcs) $(O)/ui/assets.c $(provisioner_c) \
 	$(wire) $(wire_messages) $(mbedtls_sha256),$(controller_libs))

@@ -181,6 +181,22 @@ bool fleet_knows(struct fleet *fleet, const uint8_t mac[6])
 	return is_known;
 }
 
+size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most)
+{
+	size_t count = 0;
+
+	fleet_lock(fleet);
+	for (size_t i = 0; i < fleet->count; i++) {
+		const struct node *node = fleet->nodes[i];
+
+		for (unsigned k = 0; node->admission == ADMISSION_APPROVED && k < node->mac_count && count < most; k++) {
+			memcpy(macs[count++], node->macs[k], 6);
+		}
+	}
+	fleet_unlock(fleet);
+	return count;
+}
+
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
 {
 	const int64_t wall_ms = clock_wall_ms();

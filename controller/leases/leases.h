@@ -6,7 +6,7 @@
  * was said by DHCP clients, and is hostile.
  *
  * A request is fields "key=value", each with a NUL behind it, ended by shutting the sending side; at most
- * LEASES_REQUEST_BYTES. The answer is "ok\n" and, for `init`, dnsmasq's lease file; or "no <reason>\n".
+ * LEASES_REQUEST_BYTES. The answer is "ok\n" and, for `init`, dnsmasq's lease file and "end\n"; or "no <reason>\n".
  *     action=init | add | old | del    mac, address, hostname, client_id, interface, expires (seconds since 1970)
  *     action=tftp                      address, path, bytes
  */
@@ -45,5 +45,7 @@ struct leases;
 struct leases *leases_start(const struct leases_options *options, struct fail *fail);
 void leases_stop(struct leases *leases); /* NULL is allowed */
 
+/* Calls `leased` for each lease of the table that has not run out. */
+bool leases_tell_all(const struct leases_options *options, struct fail *fail);
 /* What the thread does with a request: the whole answer into `answer`. */
 void leases_answer(const struct leases_options *options, const char *request, size_t bytes, struct text *answer);

@@ -3,6 +3,7 @@
 #include "main/daemon.h"
 
 #include <arpa/inet.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -145,6 +146,35 @@ static bool start_observer(struct daemon *daemon, struct fail *fail)
 	return daemon->observe != NULL;
 }
 
+static void on_sent(void *argument, struct in_addr client, const char *path, uint64_t bytes)
+{
+	struct daemon *daemon = argument;
+
+	if (daemon->observe != NULL) {
+		observe_sent(daemon->observe, client, path, bytes);
+	}
+}
+
+static bool start_leases(struct daemon *daemon, struct fail *fail)
+{
+	char path[FILE_BYTES];
+	const struct passwd *user =
+		daemon->conf->dnsmasq_user[0] != '\0' ? getpwnam(daemon->conf->dnsmasq_user) : NULL;
+	const struct leases_options options = {
+		.store = daemon->store,
+		.path = in_state(daemon->conf, "lease.sock", path),
+		.uid = user != NULL ? user->pw_uid : geteuid(),
+		.sent = on_sent,
+		.argument = daemon,
+	};
+
+	if (daemon->conf->network_count == 0) {
+		return true;
+	}
+	daemon->leases = leases_start(&options, fail);
+	return daemon->leases != NULL;
+}
+
 static bool start_power(struct daemon *daemon, struct fail *fail)
 {
 	const struct power_options options = {
@@ -254,7 +284,7 @@ bool daemon_start(struct daemon *daemon, const struct conf *conf, struct fail *f
 	}
 	daemon->dhcp = dhcp_new(conf, daemon->fleet, daemon->monitor_fd, fail);
 	if (daemon->dhcp == NULL || !start_api(daemon, fail) || !start_server(daemon, fail) ||
-	    !start_observer(daemon, fail) || !dhcp_apply(daemon->dhcp, true, fail)) {
+	    !start_observer(daemon, fail) || !start_leases(daemon, fail) || !dhcp_apply(daemon->dhcp, true, fail)) {
 		return false;
 	}
 	dhcp_ready(daemon->dhcp);
@@ -274,6 +304,7 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->people_fd >= 0) {
 		close(daemon->people_fd);
 	}
+	leases_stop(daemon->leases);
 	observe_stop(daemon->observe);
 	api_free(daemon->api);
 	http_auth_free(daemon->auth);

@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "fleet/fleet.h"
 #include "http/server.h"
+#include "leases/leases.h"
 #include "link/link.h"
 #include "main/bridge.h"
 #include "main/dhcp.h"
@@ -29,6 +30,7 @@ struct daemon {
 	struct bridge *bridge;
 	struct dhcp_service *dhcp;
 	struct observe *observe; /* NULL: nobody handed in its sockets */
+	struct leases *leases;
 	struct http_auth *auth;
 	struct api *api;
 	struct http_server *server;

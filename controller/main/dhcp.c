@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,37 +16,62 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "conf/value.h"
 #include "monitor/word.h"
 #include "render.h"
 #include "tree.h"
 
-enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES };
+enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32, HOSTS_MS = 1000 };
 
 struct dhcp_service {
 	const struct conf *conf;
 	struct fleet *fleet;
 	int monitor;
-	char *rendered; /* what dnsmasq runs with; "": nothing yet */
+	char *rendered, *hosts; /* what dnsmasq runs with; "": nothing yet */
+	bool knows_hosts; /* some network has nothing for strangers */
+	uint64_t next_ms; /* when to look at the hosts again */
+	char programs[CONF_PATH_BYTES]; /* where aether-lease is */
+	char user[33]; /* our own */
 	pthread_mutex_t lock; /* of what follows */
 	bool is_up;
 	char why[SAYS_BYTES]; /* it is not */
 };
 
+/* Where our own program is, so are its siblings. */
+static void find_programs(const struct conf *conf, char programs[CONF_PATH_BYTES])
+{
+	char own[CONF_PATH_BYTES];
+	const ssize_t count = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	own[count > 0 ? count : 0] = '\0';
+	if (strrchr(own, '/') != NULL) {
+		*strrchr(own, '/') = '\0';
+	}
+	snprintf(programs, CONF_PATH_BYTES, "%s", conf->programs[0] != '\0' ? conf->programs : own);
+}
+
 struct dhcp_service *dhcp_new(const struct conf *conf, struct fleet *fleet, int monitor, struct fail *fail)
 {
 	struct dhcp_service *dhcp = calloc(1, sizeof(*dhcp));
-	char *rendered = calloc(1, RENDERED_BYTES);
+	const struct passwd *user = getpwuid(geteuid());
 
-	if (dhcp == NULL || rendered == NULL) {
-		free(dhcp);
-		free(rendered);
+	if (dhcp == NULL || (dhcp->rendered = calloc(1, RENDERED_BYTES)) == NULL ||
+	    (dhcp->hosts = calloc(1, RENDERED_BYTES)) == NULL) {
+		dhcp_free(dhcp);
 		fail_set(fail, FAIL_INTERNAL, "no memory for dnsmasq's configuration");
 		return NULL;
 	}
-	*dhcp = (struct dhcp_service){.conf = conf, .fleet = fleet, .monitor = monitor, .rendered = rendered};
+	dhcp->conf = conf;
+	dhcp->fleet = fleet;
+	dhcp->monitor = monitor;
 	pthread_mutex_init(&dhcp->lock, NULL);
+	find_programs(conf, dhcp->programs);
+	snprintf(dhcp->user, sizeof(dhcp->user), "%s", user != NULL ? user->pw_name : "root");
+	for (unsigned i = 0; i < conf->network_count; i++) {
+		dhcp->knows_hosts |= conf->networks[i].unknown != CONF_UNKNOWN_ENROLL;
+	}
 	snprintf(dhcp->why, sizeof(dhcp->why), "%s",
 		 conf->network_count == 0 ? "no network is configured"
 		 : monitor < 0		  ? "aetherd was started without its monitor"
@@ -58,6 +84,7 @@ void dhcp_free(struct dhcp_service *dhcp)
 	if (dhcp != NULL) {
 		pthread_mutex_destroy(&dhcp->lock);
 		free(dhcp->rendered);
+		free(dhcp->hosts);
 		free(dhcp);
 	}
 }
@@ -71,7 +98,7 @@ static void ask(struct dhcp_service *dhcp, const char *word)
 
 static bool write_whole(const char *path, const char *text, struct fail *fail)
 {
-	char fresh[CONF_PATH_BYTES + 64];
+	char fresh[FILE_BYTES + 8];
 	const size_t length = strlen(text);
 
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
@@ -103,61 +130,144 @@ static bool fill_tree(const struct conf *conf, const char *root, struct fail *fa
 	return true;
 }
 
-static bool render(const struct conf *conf, const char *root, char *text, struct fail *fail)
+/* What is rendered, with all that it points to. */
+struct order {
+	struct render_conf conf;
+	struct render_network networks[CONF_NETWORKS_MOST];
+	ipv4_t dns[CONF_NETWORKS_MOST][CONF_SERVERS_MOST], ntp[CONF_NETWORKS_MOST][CONF_SERVERS_MOST];
+	struct render_host hosts[RENDER_HOSTS_MAX];
+	uint8_t macs[RENDER_HOSTS_MAX][6];
+	char tftp[FILE_BYTES], hosts_file[FILE_BYTES], script[FILE_BYTES];
+};
+
+static void order_network(struct order *order, const struct conf_network *from, unsigned place)
 {
-	const struct conf_network *network = &conf->networks[0];
-	char leases[CONF_PATH_BYTES + 16];
+	static const enum render_unknown unknown[] = {
+		[CONF_UNKNOWN_ENROLL] = RENDER_ENROLL,
+		[CONF_UNKNOWN_OBSERVE] = RENDER_OBSERVE,
+		[CONF_UNKNOWN_IGNORE] = RENDER_IGNORE,
+	};
+
+	for (unsigned i = 0; i < CONF_SERVERS_MOST; i++) {
+		order->dns[place][i].bits = from->dns[i];
+		order->ntp[place][i].bits = from->ntp[i];
+	}
+	order->networks[place] = (struct render_network){
+		.interface = from->interface,
+		.server = {from->address},
+		.prefix_bits = from->prefix_bits,
+		.range_first = {from->range_first},
+		.range_last = {from->range_last},
+		.router = {from->router},
+		.dns = order->dns[place],
+		.ntp = order->ntp[place],
+		.dns_count = from->dns_count,
+		.ntp_count = from->ntp_count,
+		.lease_s = from->lease_s,
+		.unknown = unknown[from->unknown],
+	};
+}
+
+static void make_order(struct dhcp_service *dhcp, struct order *order)
+{
+	const struct conf *conf = dhcp->conf;
+
+	snprintf(order->tftp, sizeof(order->tftp), "%s/tftp", conf->state);
+	snprintf(order->hosts_file, sizeof(order->hosts_file), "%s/dnsmasq.hosts", conf->state);
+	snprintf(order->script, sizeof(order->script), "%s/aether-lease", dhcp->programs);
+	order->conf = (struct render_conf){
+		.networks = order->networks,
+		.network_count = conf->network_count,
+		.nodes = conf->nodes,
+		.boot_file = "aether.img",
+		.tftp_root = order->tftp,
+		.lease_script = order->script,
+		.hosts_file = order->hosts_file,
+		.user = conf->dnsmasq_user[0] != '\0' ? conf->dnsmasq_user : dhcp->user,
+		.hosts = order->hosts,
+	};
+	for (unsigned i = 0; i < conf->network_count; i++) {
+		order_network(order, &conf->networks[i], i);
+	}
+	/* Only where strangers get nothing must dnsmasq know who is none. */
+	if (dhcp->knows_hosts) {
+		order->conf.host_count = fleet_approved_macs(dhcp->fleet, order->macs, RENDER_HOSTS_MAX);
+	}
+	for (size_t i = 0; i < order->conf.host_count; i++) {
+		memcpy(order->hosts[i].mac, order->macs[i], 6);
+	}
+}
+
+static bool render(struct dhcp_service *dhcp, char *text, char *hosts, struct fail *fail)
+{
+	struct order *order = calloc(1, sizeof(*order));
 	struct provision_error error;
 
-	snprintf(leases, sizeof(leases), "%s/leases", conf->state);
-	const struct render_conf order = {
-		.interface = network->interface,
-		.server = {network->address},
-		.prefix_bits = network->prefix_bits,
-		.range_first = {network->range_first},
-		.range_last = {network->range_last},
-		.router = {network->router},
-		.lease_s = network->lease_s,
-		.boot_file = "aether.img",
-		.tftp_root = root,
-		.lease_file = leases,
-		.log_file = "/dev/stderr",
-		.user = conf->dnsmasq_user[0] != '\0' ? conf->dnsmasq_user : "root",
-		.tftp_max = conf->nodes < 50 ? 50 : conf->nodes,
-	};
-	return render_dnsmasq(&order, text, RENDERED_BYTES, &error) >= 0 ||
-	       fail_set(fail, FAIL_INVALID, "%s", error.text);
+	if (order == NULL) {
+		return fail_set(fail, FAIL_UNAVAILABLE, "no memory for dnsmasq's configuration; try again");
+	}
+	make_order(dhcp, order);
+	const bool is_good = render_dnsmasq(&order->conf, text, RENDERED_BYTES, &error) >= 0 &&
+			     render_hosts(&order->conf, hosts, RENDERED_BYTES, &error) >= 0;
+	free(order);
+	return is_good || fail_set(fail, FAIL_INVALID, "%s", error.text);
+}
+
+/* Writes what has changed; *is_changed: the file is another one now. */
+static bool renew(const struct dhcp_service *dhcp, const char *name, char **kept, char **fresh, bool is_forced,
+		  bool *is_changed, struct fail *fail)
+{
+	char path[FILE_BYTES];
+
+	*is_changed = is_forced || strcmp(*kept, *fresh) != 0;
+	if (!*is_changed) {
+		return true;
+	}
+	snprintf(path, sizeof(path), "%s/%s", dhcp->conf->state, name);
+	if (!write_whole(path, *fresh, fail)) {
+		return false;
+	}
+	char *old = *kept;
+	*kept = *fresh;
+	*fresh = old;
+	return true;
 }
 
 bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 {
-	char path[CONF_PATH_BYTES + 32], root[CONF_PATH_BYTES + 32];
+	char root[FILE_BYTES], *text = calloc(1, RENDERED_BYTES), *hosts = calloc(1, RENDERED_BYTES);
+	bool is_good = true, has_new_text = false, has_new_hosts = false;
 
-	if (dhcp->conf->network_count == 0) {
-		return true;
-	}
-	snprintf(path, sizeof(path), "%s/dnsmasq.conf", dhcp->conf->state);
 	snprintf(root, sizeof(root), "%s/tftp", dhcp->conf->state);
-	char *text = malloc(RENDERED_BYTES);
-	if (text == NULL) {
-		return fail_set(fail, FAIL_UNAVAILABLE, "no memory for dnsmasq's configuration; try again");
+	if (text == NULL || hosts == NULL) {
+		is_good = fail_set(fail, FAIL_UNAVAILABLE, "no memory for dnsmasq's configuration; try again");
+	} else if (dhcp->conf->network_count > 0) {
+		is_good = (!is_forced || fill_tree(dhcp->conf, root, fail)) && render(dhcp, text, hosts, fail) &&
+			  renew(dhcp, "dnsmasq.hosts", &dhcp->hosts, &hosts, is_forced, &has_new_hosts, fail) &&
+			  renew(dhcp, "dnsmasq.conf", &dhcp->rendered, &text, is_forced, &has_new_text, fail);
 	}
-	if (!fill_tree(dhcp->conf, root, fail) || !render(dhcp->conf, root, text, fail)) {
-		free(text);
-		return false;
+	free(text);
+	free(hosts);
+	if (is_good && has_new_text) {
+		ask(dhcp, "restart");
+	} else if (is_good && has_new_hosts) {
+		ask(dhcp, "reload");
 	}
-	if (!is_forced && strcmp(text, dhcp->rendered) == 0) {
-		free(text);
-		return true;
+	return is_good;
+}
+
+void dhcp_tick(struct dhcp_service *dhcp)
+{
+	const uint64_t now_ms = clock_ms();
+	struct fail fail = {0};
+
+	if (!dhcp->knows_hosts || now_ms < dhcp->next_ms) {
+		return;
 	}
-	if (!write_whole(path, text, fail)) {
-		free(text);
-		return false;
+	dhcp->next_ms = now_ms + HOSTS_MS;
+	if (!dhcp_apply(dhcp, false, &fail)) {
+		log_error("dhcp", "%s; what was there stays", fail.text);
 	}
-	free(dhcp->rendered);
-	dhcp->rendered = text;
-	ask(dhcp, "restart");
-	return true;
 }
 
 void dhcp_hear(struct dhcp_service *dhcp)

@@ -76,6 +76,7 @@ static int tick(struct daemon *daemon, int signals)
 		}
 		dhcp_hear(daemon->dhcp);
 		fleet_tick(daemon->fleet);
+		dhcp_tick(daemon->dhcp);
 	}
 }
 

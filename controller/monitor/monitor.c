@@ -35,7 +35,7 @@ struct monitor {
 	int words[2]; /* ours, aetherd's */
 	int dnsmasq_log[2]; /* read by aetherd, written by dnsmasq; both ends stay open here */
 	struct child_user user, dnsmasq_user;
-	char program[CONF_PATH_BYTES + 16], dnsmasq_conf[CONF_PATH_BYTES + 32];
+	char program[CONF_PATH_BYTES + 16], dnsmasq_conf[CONF_PATH_BYTES + 32], lease_socket[CONF_PATH_BYTES + 32];
 	const char *aetherd_argv[4], *dnsmasq_argv[4];
 	struct child aetherd, dnsmasq;
 	struct search search;
@@ -57,7 +57,8 @@ static bool place_dnsmasq(void *argument)
 	if (dup2(monitor->dnsmasq_log[1], STDERR_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
 		return false;
 	}
-	return handed_give(&(struct handed){0}, monitor->lock.children_fd);
+	return setenv("AETHER_LEASE_SOCKET", monitor->lease_socket, 1) == 0 &&
+	       handed_give(&(struct handed){0}, monitor->lock.children_fd);
 }
 
 /* The folder of this program, where its siblings are. */
@@ -94,6 +95,7 @@ static void define_children(struct monitor *monitor, const struct conf *conf)
 		.is_wanted = true,
 	};
 	snprintf(monitor->dnsmasq_conf, sizeof(monitor->dnsmasq_conf), "--conf-file=%s/dnsmasq.conf", conf->state);
+	snprintf(monitor->lease_socket, sizeof(monitor->lease_socket), "%s/lease.sock", conf->state);
 	monitor->dnsmasq_argv[0] = conf->dnsmasq;
 	monitor->dnsmasq_argv[1] = "--keep-in-foreground";
 	monitor->dnsmasq_argv[2] = monitor->dnsmasq_conf;

@@ -9,4 +9,4 @@ $(call host_test,test_peer,tests/unit/test_peer.c $(addprefix netboot/sim/peer/,
 	catalog.c) $(wire) $(wire_messages) $(libfdt_rw) $(mbedtls_sha256))
 # What its scripts cannot do themselves: the people's socket, requests, power.
 $(call tool,sim-tool,$(wildcard netboot/sim/tool/*.c))
-all += $(O)/bin/sim-tool $(O)/bin/aether-monitor $(O)/bin/aetherd
+all += $(O)/bin/sim-tool $(O)/bin/aether-monitor $(O)/bin/aetherd $(O)/bin/aether-lease
