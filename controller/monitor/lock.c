@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds and ends what an earlier run left. The children's file may be written by nobody but us, but its content is
+ * Finds and ends what an earlier run left. The records may be written by nobody but us, but they are
  * still checked: a process is signalled through a pidfd, after it was compared with the record.
  */
 #include "monitor/lock.h"
@@ -169,25 +169,30 @@ bool lock_end_holders(struct lock *lock)
 	return false;
 }
 
-static int open_lock(const char *state, const char *name, struct fail *fail)
+static int open_lock(const char *state, const char *name, int access, struct fail *fail)
 {
 	char path[PATH_MAX];
+	struct stat status;
 
 	snprintf(path, sizeof(path), "%s/%s", state, name);
-	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int fd = open(path, access | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0) {
 		fail_set(fail, FAIL_UNAVAILABLE, "cannot open %s: %s", path, strerror(errno));
+	} else if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid()) {
+		fail_set(fail, FAIL_CONFLICT, "%s was not made by a monitor of this user: look who did, then remove it", path);
+		close(fd);
+		return -1;
 	}
 	return fd;
 }
 
 static bool take_children(struct lock *lock, const char *state, struct fail *fail)
 {
-	lock->children_fd = open_lock(state, "children.lock", fail);
+	lock->children_fd = open_lock(state, "children.lock", O_RDONLY, fail);
 	if (lock->children_fd < 0) {
 		return false;
 	}
-	end_recorded(lock->children_fd);
+	end_recorded(lock->monitor_fd);
 	if (flock(lock->children_fd, LOCK_EX | LOCK_NB) < 0) {
 		lock_end_holders(lock);
 		if (flock(lock->children_fd, LOCK_EX | LOCK_NB) < 0) {
@@ -195,8 +200,8 @@ static bool take_children(struct lock *lock, const char *state, struct fail *fai
 					"%s/children.lock is held by a process that cannot be ended: 'fuser -v' names it", state);
 		}
 	}
-	if (ftruncate(lock->children_fd, 0) < 0) {
-		return fail_set(fail, FAIL_UNAVAILABLE, "%s/children.lock: %s", state, strerror(errno));
+	if (ftruncate(lock->monitor_fd, 0) < 0) {
+		return fail_set(fail, FAIL_UNAVAILABLE, "%s/monitor.lock: %s", state, strerror(errno));
 	}
 	return true;
 }
@@ -204,7 +209,7 @@ static bool take_children(struct lock *lock, const char *state, struct fail *fai
 bool lock_take(struct lock *lock, const char *state, struct fail *fail)
 {
 	*lock = (struct lock){.monitor_fd = -1, .children_fd = -1};
-	lock->monitor_fd = open_lock(state, "monitor.lock", fail);
+	lock->monitor_fd = open_lock(state, "monitor.lock", O_RDWR, fail);
 	if (lock->monitor_fd < 0) {
 		return false;
 	}
@@ -228,5 +233,5 @@ bool lock_note(struct lock *lock, unsigned which, pid_t pid)
 					   (int)lock->children[i], start_of(lock->children[i]), boot);
 		}
 	}
-	return ftruncate(lock->children_fd, 0) == 0 && pwrite(lock->children_fd, text, (size_t)length, 0) == length;
+	return ftruncate(lock->monitor_fd, 0) == 0 && pwrite(lock->monitor_fd, text, (size_t)length, 0) == length;
 }

@@ -3,11 +3,12 @@
 /*
  * One monitor a state directory, and nothing of an earlier one. Two files there:
  *
- *   monitor.lock    locked by the monitor while it lives, and by nobody else
- *   children.lock   locked by an open file that aetherd and all that it starts inherit. It also names the children
- *                   (dnsmasq closes what it inherits): "PID START BOOT" a line, START being /proc/PID/stat's and BOOT
- *                   the host's boot id, which no other process ever has together.
+ *   monitor.lock    locked by the monitor while it lives. It also names the children (dnsmasq closes what it inherits):
+ *                   "PID START BOOT" a line, START being /proc/PID/stat's and BOOT the host's boot id, which no other
+ *                   process ever has together. No child can write it.
+ *   children.lock   locked by an open file that aetherd and all that it starts inherit, to read.
  *
+ * The folder is aetherd's, so that it could put files of its own in their place: those are not taken.
  * So what is left over is known by a lock that it holds or by what it was when we started it, never by its name.
  */
 #include <stdbool.h>

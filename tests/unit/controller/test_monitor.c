@@ -350,7 +350,7 @@ static void a_stranger_with_an_old_number_lives(void **state)
 			pause();
 		}
 	}
-	FILE *file = fopen(in_folder("state/children.lock", path), "w");
+	FILE *file = fopen(in_folder("state/monitor.lock", path), "w");
 	assert_non_null(file);
 	fprintf(file, "%d 1 00000000-0000-0000-0000-000000000000\n%d nonsense\n-1 5 x\n", (int)stranger, (int)stranger);
 	fclose(file);
