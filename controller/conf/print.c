@@ -32,8 +32,8 @@ static void print_network(struct text *to, const struct conf_network *network)
 	}
 	addresses(to, "dns", network->dns, network->dns_count);
 	addresses(to, "ntp", network->ntp, network->ntp_count);
-	text_printf(to, "\t\tunknown = \"%s\";\n\t\tforce = %s;\n\t\tlease = %u;\n\t}", conf_unknown_text(network->unknown),
-		    network->is_forced ? "true" : "false", network->lease_s);
+	text_printf(to, "\t\tunknown = \"%s\";\n\t\tforce = %s;\n\t\tlease = %u;\n\t}",
+		    conf_unknown_text(network->unknown), network->is_forced ? "true" : "false", network->lease_s);
 }
 
 void conf_print(const struct conf *conf, struct text *to)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One watch of the link for each console that somebody looks at, counted. The API names a place by its offset alone: when
- * a node begins a new boot its offsets begin at 0 again, and a place behind the end is then of the boot before.
+ * One watch of the link for each console that somebody looks at, counted. The API names a place by its offset alone:
+ * when a node begins a new boot its offsets begin at 0 again, and a place behind the end is then of the boot before.
  */
 #include "main/bridge.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Renders what dnsmasq is told. Files are written beside and renamed, so that dnsmasq, which may start at any moment, sees
- * a whole one.
+ * Renders what dnsmasq is told. Files are written beside and renamed, so that dnsmasq, which may start at any moment,
+ * sees a whole one.
  */
 #include "main/dhcp.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * DHCP and TFTP for nodes, done by dnsmasq: its configuration and its TFTP tree are written here, the monitor starts it.
- * The main thread alone calls, but for dhcp_show().
+ * DHCP and TFTP for nodes, done by dnsmasq: its configuration and its TFTP tree are written here, the monitor starts
+ * it. The main thread alone calls, but for dhcp_show().
  */
 #include <stdbool.h>
 

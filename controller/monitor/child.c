@@ -33,10 +33,11 @@ bool child_user_find(const char *name, struct child_user *user, struct fail *fai
 	}
 	const struct passwd *entry = getpwnam(name);
 	if (entry == NULL) {
-		return fail_set(fail, FAIL_NOT_FOUND,
-				"there is no user '%s': 'useradd --system --no-create-home --shell /usr/sbin/nologin %s', or "
-				"name another in the configuration",
-				name, name);
+		return fail_set(
+			fail, FAIL_NOT_FOUND,
+			"there is no user '%s': 'useradd --system --no-create-home --shell /usr/sbin/nologin %s', or "
+			"name another in the configuration",
+			name, name);
 	}
 	user->is_set = true;
 	user->uid = entry->pw_uid;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets for aetherd. Addresses and interfaces are the configuration's; the environment is our starter's, who is root. */
+/* Sockets for aetherd. Addresses and interfaces are the configuration's; the environment is our starter's, who is root.
+ */
 #include "monitor/handed.h"
 
 #include <arpa/inet.h>

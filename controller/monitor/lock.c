@@ -179,7 +179,8 @@ static int open_lock(const char *state, const char *name, int access, struct fai
 	if (fd < 0) {
 		fail_set(fail, FAIL_UNAVAILABLE, "cannot open %s: %s", path, strerror(errno));
 	} else if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid()) {
-		fail_set(fail, FAIL_CONFLICT, "%s was not made by a monitor of this user: look who did, then remove it", path);
+		fail_set(fail, FAIL_CONFLICT, "%s was not made by a monitor of this user: look who did, then remove it",
+			 path);
 		close(fd);
 		return -1;
 	}
@@ -196,8 +197,10 @@ static bool take_children(struct lock *lock, const char *state, struct fail *fai
 	if (flock(lock->children_fd, LOCK_EX | LOCK_NB) < 0) {
 		lock_end_holders(lock);
 		if (flock(lock->children_fd, LOCK_EX | LOCK_NB) < 0) {
-			return fail_set(fail, FAIL_CONFLICT,
-					"%s/children.lock is held by a process that cannot be ended: 'fuser -v' names it", state);
+			return fail_set(
+				fail, FAIL_CONFLICT,
+				"%s/children.lock is held by a process that cannot be ended: 'fuser -v' names it",
+				state);
 		}
 	}
 	if (ftruncate(lock->monitor_fd, 0) < 0) {
@@ -214,8 +217,8 @@ bool lock_take(struct lock *lock, const char *state, struct fail *fail)
 		return false;
 	}
 	if (flock(lock->monitor_fd, LOCK_EX | LOCK_NB) < 0) {
-		return fail_set(fail, FAIL_CONFLICT, "a monitor runs on %s already: end that one first, or use another 'state'",
-				state);
+		return fail_set(fail, FAIL_CONFLICT,
+				"a monitor runs on %s already: end that one first, or use another 'state'", state);
 	}
 	return take_children(lock, state, fail);
 }

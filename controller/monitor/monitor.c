@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread, one poll(): signals, aetherd's words, the children's clocks. aetherd is not trusted: its words are few and
- * have no argument. dnsmasq runs only while the aetherd lives that asked for it, since leases are kept by aetherd.
+ * One thread, one poll(): signals, aetherd's words, the children's clocks. aetherd is not trusted: its words are few
+ * and have no argument. dnsmasq runs only while the aetherd lives that asked for it, since leases are kept by aetherd.
  */
 #include "monitor/monitor.h"
 
@@ -125,7 +125,8 @@ static bool prepare_state(const struct monitor *monitor, const struct conf *conf
 		is_good = fchown(fd, monitor->user.uid, monitor->user.gid) == 0 && fchmod(fd, 0711) == 0;
 	}
 	if (!is_good) {
-		fail_set(fail, FAIL_UNAVAILABLE, "%s is not a folder that can be used: %s", conf->state, strerror(errno));
+		fail_set(fail, FAIL_UNAVAILABLE, "%s is not a folder that can be used: %s", conf->state,
+			 strerror(errno));
 	}
 	if (fd >= 0) {
 		close(fd);
@@ -267,7 +268,8 @@ static void step(struct monitor *monitor, uint64_t now_ms)
 	search_step(&monitor->search, now_ms);
 	monitor->dnsmasq.is_wanted = monitor->is_asked && monitor->search.is_free && !monitor->is_ending;
 	if (monitor->is_ending) {
-		monitor->aetherd.is_wanted = monitor->dnsmasq.state != CHILD_OFF && monitor->aetherd.state == CHILD_RUNNING;
+		monitor->aetherd.is_wanted =
+			monitor->dnsmasq.state != CHILD_OFF && monitor->aetherd.state == CHILD_RUNNING;
 	}
 	child_step(&monitor->aetherd, &monitor->lock, now_ms);
 	if (child_step(&monitor->dnsmasq, &monitor->lock, now_ms)) {
@@ -301,7 +303,8 @@ static void loop(struct monitor *monitor)
 static void tell_users(const struct monitor *monitor)
 {
 	if (!monitor->user.is_set || !monitor->dnsmasq_user.is_set || geteuid() != 0) {
-		log_warn("monitor", "%s and %s run as the user who started this (uid %u) with all that it may do: for trying "
+		log_warn("monitor",
+			 "%s and %s run as the user who started this (uid %u) with all that it may do: for trying "
 			 "out, not for a network that matters",
 			 monitor->user.is_set ? monitor->user.name : "aetherd",
 			 monitor->dnsmasq_user.is_set ? monitor->dnsmasq_user.name : "dnsmasq", (unsigned)geteuid());
@@ -317,7 +320,8 @@ int monitor_run(const struct conf *conf, struct fail *fail)
 		return 1;
 	}
 	if (!find_programs(conf, monitor.program)) {
-		fail_set(fail, FAIL_UNAVAILABLE, "cannot find aetherd: name its folder with 'programs' in %s", conf->path);
+		fail_set(fail, FAIL_UNAVAILABLE, "cannot find aetherd: name its folder with 'programs' in %s",
+			 conf->path);
 		return 1;
 	}
 	if (!prepare_state(&monitor, conf, fail) || !lock_take(&monitor.lock, conf->state, fail) ||

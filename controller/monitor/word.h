@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What aetherd may ask of the monitor: one word a message; and hears from it: whether dnsmasq runs. A word that is not here is dropped with a
- * line in the log; nothing has an argument.
+ * What aetherd may ask of the monitor: one word a message; and hears from it: whether dnsmasq runs. A word that is not
+ * here is dropped with a line in the log; nothing has an argument.
  */
 
 /* X(symbol, word) */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which node, who else is at it, and what the fleet is told. Names of nodes are people's, serials the nodes' (clean). */
+/* Which node, who else is at it, and what the fleet is told. Names of nodes are people's, serials the nodes' (clean).
+ */
 #include "power/power.h"
 
 #include <pthread.h>
@@ -78,7 +79,8 @@ static bool find(struct power *power, const char *id, struct target *target, str
 	if (!is_there) {
 		return fail_set(fail, FAIL_NOT_FOUND, "there is no node %.16s", id);
 	}
-	return has_mac || fail_set(fail, FAIL_CONFLICT, "no MAC address of node %s is known, which the power driver needs", id);
+	return has_mac ||
+	       fail_set(fail, FAIL_CONFLICT, "no MAC address of node %s is known, which the power driver needs", id);
 }
 
 /* A place for the node, NULL: *fail. */
@@ -119,7 +121,8 @@ static bool run(struct power *power, const char *id, const char *action, char ou
 	if (place == NULL) {
 		return false;
 	}
-	snprintf(path, sizeof(path), "PATH=%s", getenv("PATH") != NULL ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
+	snprintf(path, sizeof(path), "PATH=%s",
+		 getenv("PATH") != NULL ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
 	const char *const environment[] = {target.environment[0], target.environment[1], target.environment[2],
 					   target.environment[3], path, NULL};
 	const struct power_run order = {

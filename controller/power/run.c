@@ -102,8 +102,8 @@ static bool judge(const struct power_run *run, int status, const char *output, s
 		return true;
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_STARTED && first == 0) {
-		return fail_set(fail, FAIL_UNAVAILABLE, "the power driver %s cannot be run: is it there, and executable?",
-				run->program);
+		return fail_set(fail, FAIL_UNAVAILABLE,
+				"the power driver %s cannot be run: is it there, and executable?", run->program);
 	}
 	if (WIFSIGNALED(status)) {
 		return fail_set(fail, FAIL_UNAVAILABLE, "the power driver was ended by signal %d", WTERMSIG(status));
@@ -114,8 +114,8 @@ static bool judge(const struct power_run *run, int status, const char *output, s
 
 bool power_run(const struct power_run *run, char output[POWER_OUTPUT_BYTES], struct fail *fail)
 {
-	char *const argv[] = {(char *)(uintptr_t)run->program, (char *)(uintptr_t)run->action, (char *)(uintptr_t)run->node,
-			      NULL};
+	char *const argv[] = {(char *)(uintptr_t)run->program, (char *)(uintptr_t)run->action,
+			      (char *)(uintptr_t)run->node, NULL};
 	const uint64_t until_ms = clock_ms() + run->timeout_ms;
 	const pid_t parent = getpid();
 	int out[2], status = 0;
@@ -142,7 +142,8 @@ bool power_run(const struct power_run *run, char output[POWER_OUTPUT_BYTES], str
 			kill(pid, SIGKILL);
 		}
 		waitpid(pid, &status, 0);
-		return fail_set(fail, FAIL_UNAVAILABLE, "the power driver did not end within %u s at '%s': it was killed",
+		return fail_set(fail, FAIL_UNAVAILABLE,
+				"the power driver did not end within %u s at '%s': it was killed",
 				(run->timeout_ms + 999) / 1000, run->action);
 	}
 	return judge(run, status, output, fail);

@@ -47,10 +47,11 @@ int tool_ask(int argc, char **argv)
 		return 2;
 	}
 	const int fd = tool_connect(argv[0], TIMEOUT_S);
-	const int length = snprintf(head, sizeof(head),
-				    "%s %s HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
-				    "Content-Length: %zu\r\n\r\n",
-				    argv[1], argv[2], strlen(body));
+	const int length =
+		snprintf(head, sizeof(head),
+			 "%s %s HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+			 "Content-Length: %zu\r\n\r\n",
+			 argv[1], argv[2], strlen(body));
 	if (fd < 0 || length < 0 || (size_t)length >= sizeof(head) || send_all(fd, head, (size_t)length) < 0 ||
 	    send_all(fd, body, strlen(body)) < 0) {
 		fprintf(stderr, "sim-tool: %s does not answer\n", argv[0]);

@@ -40,6 +40,7 @@ int main(int argc, char **argv)
 			return tools[i].run(argc - 2, argv + 2);
 		}
 	}
-	fputs("usage: sim-tool listen PORT COMMAND... | ask SOCKET METHOD PATH [BODY] | power FOLDER ACTION MAC\n", stderr);
+	fputs("usage: sim-tool listen PORT COMMAND... | ask SOCKET METHOD PATH [BODY] | power FOLDER ACTION MAC\n",
+	      stderr);
 	return 2;
 }

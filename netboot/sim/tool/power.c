@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The power driver of the emulated nodes. A node that is on is a QEMU, whose monitor is node<N>.qmp in the simulation's
- * folder; one that is off has the file node<N>.off there and no QEMU. `inside` starts a QEMU again when that file is gone.
+ * folder; one that is off has the file node<N>.off there and no QEMU. `inside` starts a QEMU again when that file is
+ * gone.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration file: what is understood, what is refused and with which line, and that what is printed reads back. */
+/* The configuration file: what is understood, what is refused and with which line, and that what is printed reads back.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,10 +54,13 @@ static void everything_is_understood_and_prints_back(void **state)
 
 	assert_true(read_text(
 		"state = \"/srv/a\"; user = \"\"; dnsmasq_user = \"dns\"; people = \"127.0.0.2:99\"; node_port = 1;\n"
-		"hosts = ( \"aether.example\", \"10.0.0.1\" ); interval = 500; nodes = 1000; power = \"/p\"; image = \"/i\";\n"
+		"hosts = ( \"aether.example\", \"10.0.0.1\" ); interval = 500; nodes = 1000; power = \"/p\"; image = "
+		"\"/i\";\n"
 		"boot_script = \"/s\"; bundle = \"/b\"; dnsmasq = \"/d\"; programs = \"/x\";\n" NETWORK
-		"router = \"10.77.0.254\"; dns = ( \"1.1.1.1\", \"9.9.9.9\" ); ntp = [ \"10.77.0.1\" ]; unknown = \"observe\";\n"
-		"force = true; lease = 600; }, { interface = \"eth2\"; mode = \"authoritative\"; address = \"10.78.0.1/16\";\n"
+		"router = \"10.77.0.254\"; dns = ( \"1.1.1.1\", \"9.9.9.9\" ); ntp = [ \"10.77.0.1\" ]; unknown = "
+		"\"observe\";\n"
+		"force = true; lease = 600; }, { interface = \"eth2\"; mode = \"authoritative\"; address = "
+		"\"10.78.0.1/16\";\n"
 		"range = \"10.78.1.0-10.78.2.0\"; } );",
 		&conf, &fail));
 	assert_int_equal(conf.network_count, 2);
@@ -124,7 +128,8 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
 		{"networks = ( { interface = \"e\"; mode = \"authoritative\"; address = \"10.77.0.0/24\";\n"
 		 "range = \"10.77.0.3-10.77.0.9\"; } );",
 		 1, "network's own"},
-		{"networks = ( { interface = \"e\"; mode = \"authoritative\"; address = \"10.77.0.1/31\"; } );", 1, "/8 to /30"},
+		{"networks = ( { interface = \"e\"; mode = \"authoritative\"; address = \"10.77.0.1/31\"; } );", 1,
+		 "/8 to /30"},
 		{"networks = ( { interface = \"e\"; mode = \"proxy\"; } );", 1, "authoritative"},
 		{"networks = ( { interface = \"interface-too-long\"; } );", 1, "interface"},
 	};
