@@ -66,8 +66,9 @@ static int check_path(const char *what, const char *path, struct provision_error
 static int check_tftp_name(const char *what, const char *name, struct provision_error *error)
 {
 	if (name == NULL || !is_word(name, BOOT_FILE_BYTES - 1, "._-/") || name[0] == '/' || name[0] == '-') {
-		return provision_fail(error, "%s: a relative name of at most %u letters, digits and . _ - / is needed",
-				      what, BOOT_FILE_BYTES - 1);
+		return provision_fail(error,
+				      "%s: a relative name of at most %u letters, digits and . _ - / is needed", what,
+				      BOOT_FILE_BYTES - 1);
 	}
 	if (strstr(name, "..") != NULL) {
 		return provision_fail(error, "%s: '%s' leads out of the TFTP root", what, name);
@@ -82,8 +83,8 @@ static int check_script(const char *path, struct provision_error *error)
 		return -1;
 	}
 	if (!is_word(path, PATH_BYTES_MAX - 1, "/._-+")) {
-		return provision_fail(error,
-				      "lease script: a path of letters, digits and / . _ - + is needed: a shell reads it");
+		return provision_fail(
+			error, "lease script: a path of letters, digits and / . _ - + is needed: a shell reads it");
 	}
 	return 0;
 }
@@ -109,8 +110,9 @@ static int check_address(const struct render_network *network, const char *what,
 	char server[IPV4_TEXT_BYTES];
 
 	if (!is_inside(network, address)) {
-		return provision_fail(error, "%s: %s is not a host's address in %s/%u", what, ipv4_print(address, text),
-				      ipv4_print(network->server, server), network->prefix_bits);
+		return provision_fail(error, "%s: %s is not a host's address in %s/%u", what,
+				      ipv4_print(address, text), ipv4_print(network->server, server),
+				      network->prefix_bits);
 	}
 	return 0;
 }
@@ -155,15 +157,16 @@ static int check_network(const struct render_network *network, struct provision_
 		return provision_fail(error, "lease: %u s is less than dnsmasq's least, %u s", network->lease_s,
 				      LEASE_MIN_S);
 	}
-	return check_servers("dns", network->dns, network->dns_count, error) < 0 ?
-		       -1 :
-		       check_servers("ntp", network->ntp, network->ntp_count, error);
+	return check_servers("dns", network->dns, network->dns_count, error) < 0
+		       ? -1
+		       : check_servers("ntp", network->ntp, network->ntp_count, error);
 }
 
 static int check_networks(const struct render_conf *conf, struct provision_error *error)
 {
 	if (conf->network_count < 1 || conf->network_count > RENDER_NETWORKS_MAX) {
-		return provision_fail(error, "networks: %zu are not 1 to %u", conf->network_count, RENDER_NETWORKS_MAX);
+		return provision_fail(error, "networks: %zu are not 1 to %u", conf->network_count,
+				      RENDER_NETWORKS_MAX);
 	}
 	for (size_t i = 0; i < conf->network_count; i++) {
 		const struct render_network *network = &conf->networks[i];

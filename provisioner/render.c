@@ -61,8 +61,8 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *out, const cha
 
 const char *ipv4_print(ipv4_t address, char text[static IPV4_TEXT_BYTES])
 {
-	(void)snprintf(text, IPV4_TEXT_BYTES, "%u.%u.%u.%u", address.bits >> 24,
-		address.bits >> 16 & 0xff, address.bits >> 8 & 0xff, address.bits & 0xff);
+	(void)snprintf(text, IPV4_TEXT_BYTES, "%u.%u.%u.%u", address.bits >> 24, address.bits >> 16 & 0xff,
+		       address.bits >> 8 & 0xff, address.bits & 0xff);
 	return text;
 }
 
@@ -73,9 +73,9 @@ static void put_host(struct out *out, const struct render_host *host, const char
 	if (host->address.bits != 0) {
 		(void)ipv4_print(host->address, address);
 	}
-	put(out, "%s%02x:%02x:%02x:%02x:%02x:%02x%s%s%s%s", start, host->mac[0], host->mac[1], host->mac[2], host->mac[3],
-	    host->mac[4], host->mac[5], address[0] != '\0' ? "," : "", address, host->name != NULL ? "," : "",
-	    host->name != NULL ? host->name : "");
+	put(out, "%s%02x:%02x:%02x:%02x:%02x:%02x%s%s%s%s", start, host->mac[0], host->mac[1], host->mac[2],
+	    host->mac[3], host->mac[4], host->mac[5], address[0] != '\0' ? "," : "", address,
+	    host->name != NULL ? "," : "", host->name != NULL ? host->name : "");
 }
 
 static void put_servers(struct out *out, const struct render_network *network, const char *option,
@@ -202,7 +202,8 @@ static void put_boot(struct out *out, const struct render_conf *conf)
 	char server[IPV4_TEXT_BYTES];
 
 	put(out, "%s", "");
-	put(out, "# What to boot: only for U-Boot on arm64 (option 93). UEFI (0x000b) would take the image for a program.");
+	put(out, "# What to boot: only for U-Boot on arm64 (option 93). UEFI (0x000b) would take the image for a "
+		 "program.");
 	put(out, "dhcp-match=set:uboot-arm64,option:client-arch,%u", CLIENT_ARCH_UBOOT_ARM64);
 	put(out, "dhcp-no-override");
 	for (size_t i = 0; i < conf->network_count; i++) {

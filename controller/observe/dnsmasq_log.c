@@ -57,12 +57,14 @@ static bool is_address(struct piece word, uint32_t *address)
 	unsigned a, b, c, d;
 	char more;
 
-	if (word.length == 0 || word.length >= sizeof(text) || strspn(word.at, "0123456789.") < word.length) {
+	if (word.length == 0 || word.length >= sizeof(text)) {
 		return false;
 	}
 	memcpy(text, word.at, word.length);
 	text[word.length] = '\0';
-	if (sscanf(text, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &more) != 4 || a > 255 || b > 255 || c > 255 || d > 255) {
+	if (strspn(text, "0123456789.") != word.length ||
+	    sscanf(text, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &more) != 4 || a > 255 || b > 255 || c > 255 ||
+	    d > 255) {
 		return false;
 	}
 	*address = a << 24 | b << 16 | c << 8 | d;

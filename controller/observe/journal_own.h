@@ -32,7 +32,7 @@ struct transfer {
 	bool is_pi;
 	uint16_t block; /* the newest acknowledged one */
 	uint32_t block_bytes;
-	uint64_t blocks; /* acknowledged, counted beyond 16 bits */
+	uint64_t blocks, told_blocks; /* acknowledged, counted beyond 16 bits */
 	uint64_t total; /* 0: not known */
 	int64_t start_ms, told_ms, changed_ms;
 	char file[128];

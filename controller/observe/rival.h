@@ -11,7 +11,8 @@
 
 #include "base/fail.h"
 
-enum { RIVAL_WAIT_MS = 3000, RIVAL_FRAME_BYTES = 320 };
+/* dnsmasq, and others, ping an address for up to 3 s before they offer it. */
+enum { RIVAL_WAIT_MS = 4500, RIVAL_FRAME_BYTES = 320 };
 
 struct rival {
 	bool is_there;

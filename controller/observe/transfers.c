@@ -76,6 +76,7 @@ static void tell(struct journal *journal, struct transfer *transfer, int64_t end
 
 	(void)snprintf(step.detail, sizeof(step.detail), "%s", transfer->file);
 	transfer->told_ms = now_ms;
+	transfer->told_blocks = transfer->blocks;
 	journal_step(journal, transfer->mac, &step);
 }
 
@@ -263,7 +264,8 @@ void transfer_frame(struct journal *journal, const struct journal_place *place, 
 static struct transfer *unseen(struct journal *journal, uint32_t address, const char *path, int64_t now_ms)
 {
 	const struct client *client = client_of_address(journal, address);
-	const char *file = strrchr(path, '/');
+	const char *folder = strstr(path, "/pxelinux.cfg/");
+	const char *file = folder != NULL ? folder : strrchr(path, '/');
 
 	if (client == NULL) {
 		return NULL;
@@ -351,6 +353,8 @@ void transfers_pass(struct journal *journal, int64_t now_ms)
 			    now_ms);
 		} else if (transfer->at == TRANSFER_ASKED && transfer->told_ms == 0 && age_ms >= JOURNAL_SILENT_MS) {
 			tell(journal, transfer, 0, 0, NULL, now_ms);
+		} else if (transfer->at == TRANSFER_MOVING && transfer->blocks != transfer->told_blocks) {
+			tell(journal, transfer, 0, bytes_of(transfer), NULL, now_ms);
 		}
 	}
 }

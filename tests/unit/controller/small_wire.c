@@ -18,8 +18,8 @@ static void put32(uint8_t *at, uint32_t value)
 	put16(at + 2, value & 0xffff);
 }
 
-void wire_udp(struct wire_frame *frame, uint16_t vlan, uint32_t from, uint16_t from_port, uint32_t to, uint16_t to_port,
-	      const void *payload, size_t count)
+void wire_udp(struct wire_frame *frame, uint16_t vlan, uint32_t from, uint16_t from_port, uint32_t to,
+	      uint16_t to_port, const void *payload, size_t count)
 {
 	const size_t tag = vlan != 0 ? 4 : 0;
 	uint8_t *ip = frame->bytes + 14 + tag;
@@ -64,6 +64,6 @@ void wire_dhcp(struct wire_frame *frame, uint8_t kind, uint32_t yours, const voi
 	message[242] = kind;
 	memcpy(message + 243, options, count);
 	message[243 + count] = 255;
-	wire_udp(frame, 0, is_reply ? WIRE_SERVER : 0, is_reply ? 67 : 68, is_reply ? yours : UINT32_MAX, is_reply ? 68 : 67,
-		 message, 244 + count);
+	wire_udp(frame, 0, is_reply ? WIRE_SERVER : 0, is_reply ? 67 : 68, is_reply ? yours : UINT32_MAX,
+		 is_reply ? 68 : 67, message, 244 + count);
 }

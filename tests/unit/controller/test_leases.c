@@ -137,11 +137,15 @@ static void test_hostile(void **state)
 	assert_string_equal(answer.bytes, "no the request is not whole\n");
 	text_free(&answer);
 	/* Names that would be another line, another field, or dnsmasq's own word. */
-	ask("action=add|mac=52:54:00:77:00:01|address=10.77.0.11|hostname=a b|client_id=01 x|expires=4102444800", "ok\n");
-	ask("action=add|mac=52:54:00:77:00:02|address=10.77.0.12|hostname=a\nb|client_id=*|expires=4102444800", "ok\n");
-	ask("action=add|mac=52:54:00:77:00:03|address=10.77.0.13|hostname=-a|expires=4102444800x|interface=a b", "ok\n");
-	ask("action=init", "ok\n4102444800 52:54:00:77:00:01 10.77.0.11 * *\n4102444800 52:54:00:77:00:02 10.77.0.12 * *\n"
-			   "0 52:54:00:77:00:03 10.77.0.13 * *\nend\n");
+	ask("action=add|mac=52:54:00:77:00:01|address=10.77.0.11|hostname=a b|client_id=01 x|expires=4102444800",
+	    "ok\n");
+	ask("action=add|mac=52:54:00:77:00:02|address=10.77.0.12|hostname=a\nb|client_id=*|expires=4102444800",
+	    "ok\n");
+	ask("action=add|mac=52:54:00:77:00:03|address=10.77.0.13|hostname=-a|expires=4102444800x|interface=a b",
+	    "ok\n");
+	ask("action=init",
+	    "ok\n4102444800 52:54:00:77:00:01 10.77.0.11 * *\n4102444800 52:54:00:77:00:02 10.77.0.12 * *\n"
+	    "0 52:54:00:77:00:03 10.77.0.13 * *\nend\n");
 }
 
 /* Over the socket: the thread, its limits, and a request without an end. */
@@ -164,7 +168,8 @@ static void test_socket(void **state)
 		const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 		assert_int_equal(connect(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
-		assert_int_equal(send(fd, request, i == 0 ? 12 : sizeof(request), MSG_NOSIGNAL), i == 0 ? 12 : sizeof(request));
+		assert_int_equal(send(fd, request, i == 0 ? 12 : sizeof(request), MSG_NOSIGNAL),
+				 i == 0 ? 12 : sizeof(request));
 		(void)shutdown(fd, SHUT_WR);
 		memset(answer, 0, sizeof(answer));
 		assert_true(recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) > 0);

@@ -84,9 +84,10 @@ static void test_frame_lies(void **state)
 
 static void test_uboot(void **state)
 {
-	static const uint8_t options[] = {60, 12, 'U', '-', 'B', 'o', 'o', 't', '.', 'a', 'r', 'm', 'v', '8', 93, 2, 0, 0x16,
-					  97, 17, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 12, 4, 'a', '\n',
-					  'b', 0, 50, 4, 10, 77, 0, 11, 82, 10, 1, 4, 'e', 't', 'h', '0', 2, 2, 0xab, 0xcd};
+	static const uint8_t options[] = {
+		60, 12, 'U', '-', 'B', 'o', 'o', 't', '.', 'a', 'r', 'm', 'v', '8', 93,	 2,  0,	 0x16, 97,  17,	  0,
+		1,  2,	3,   4,	  5,   6,   7,	 8,   9,   10,	11,  12,  13,  14,  15,	 16, 12, 4,    'a', '\n', 'b',
+		0,  50, 4,   10,  77,  0,   11,	 82,  10,  1,	4,   'e', 't', 'h', '0', 2,  2,	 0xab, 0xcd};
 	struct wire_frame wire;
 	struct dhcp dhcp;
 
@@ -110,8 +111,8 @@ static void test_uboot(void **state)
 static void test_pi(void **state)
 {
 	/* Of a Pi 4B: board 0xc03112, MAC dc:a6:32:a7:ed:89. */
-	static const uint8_t pi4[] = {93, 2, 0, 0, 97, 17, 0, 0x52, 0x50, 0x69, 0x34, 0x12, 0x31, 0xc0, 0,
-				      0x32, 0xa7, 0xed, 0x89, 0x9d, 0x6e, 0xef, 0xe5};
+	static const uint8_t pi4[] = {93,   2,	  0, 0,	   97,	 17,   0,    0x52, 0x50, 0x69, 0x34, 0x12,
+				      0x31, 0xc0, 0, 0x32, 0xa7, 0xed, 0x89, 0x9d, 0x6e, 0xef, 0xe5};
 	static const uint8_t old_pi[] = "\135\2\0\0\74\40PXEClient:Arch:00000:UNDI:002001";
 	static const uint8_t pc[] = {93, 2, 0, 0, 97, 17, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 	struct wire_frame wire;
@@ -160,8 +161,8 @@ static void test_overload(void **state)
 
 static void test_dhcp_lies(void **state)
 {
-	static const uint8_t options[] = {12, 3, 'a', 'b', 'c', 93, 1, 0, 50, 3, 1, 2, 3, 97, 3, 0, 1, 2, 53, 1, 200,
-					  82, 3, 1, 9, 'x', 60, 200, 'y'};
+	static const uint8_t options[] = {12, 3, 'a', 'b', 'c', 93,  1,	 0, 50, 3, 1,	2,  3,	 97, 3,
+					  0,  1, 2,   53,  1,	200, 82, 3, 1,	9, 'x', 60, 200, 'y'};
 	struct wire_frame wire;
 	struct dhcp dhcp;
 
@@ -192,8 +193,12 @@ static void test_dhcp_lies(void **state)
 
 static void test_tftp(void **state)
 {
-	static const uint8_t read[] = "\0\1aether.img\0octet\0tsize\0" "0\0BLKSIZE\0" "1468\0bad\0";
-	static const uint8_t oack[] = "\0\6blksize\0" "1468\0tsize\0" "12345678901\0";
+	static const uint8_t read[] = "\0\1aether.img\0octet\0tsize\0"
+				      "0\0BLKSIZE\0"
+				      "1468\0bad\0";
+	static const uint8_t oack[] = "\0\6blksize\0"
+				      "1468\0tsize\0"
+				      "12345678901\0";
 	static const uint8_t error[] = "\0\5\0\1file \1 not found";
 	struct tftp tftp;
 
@@ -257,8 +262,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frame), cmocka_unit_test(test_frame_lies), cmocka_unit_test(test_uboot),
-		cmocka_unit_test(test_pi), cmocka_unit_test(test_overload), cmocka_unit_test(test_dhcp_lies),
-		cmocka_unit_test(test_tftp), cmocka_unit_test(test_rival),
+		cmocka_unit_test(test_pi),    cmocka_unit_test(test_overload),	 cmocka_unit_test(test_dhcp_lies),
+		cmocka_unit_test(test_tftp),  cmocka_unit_test(test_rival),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
