@@ -3,4 +3,4 @@
 controller_libs := -lmicrohttpd -lsqlite3 -ljansson -lsodium -lconfig -lfdt -lpthread -lm
 controller_parts := base store blobs bus fleet link nodehttp http api observe conf
 store_migrations := $(O)/controller/store/migrations.c
-aetherd_srcs := $(foreach part,$(controller_parts),$(wildcard controller/$(part)/*.c)) $(store_migrations)
+aetherd_srcs := $(foreach part,$(controller_parts),$(wildcard controller/$(part)/*.c controller/$(part)/*.S)) $(store_migrations)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzz targets. `make check` replays each corpus; `make fuzz T=manifest F=60` looks for more for F seconds.
 fuzz_http := hypervisor/service/http_parse.c
+fuzz_api := $(addprefix controller/,http/uri.c http/route.c http/guard.c http/assets.c api/topics.c api/params.c) \
+	$(wildcard controller/base/*.c) tests/fuzz/fuzz_api_stub.c
 
 $(call host_test,fuzz_bundle,tests/fuzz/fuzz_bundle.c tests/fuzz/replay.c $(payload))
 $(call host_test,fuzz_manifest,tests/fuzz/fuzz_manifest.c tests/fuzz/replay.c $(payload))
@@ -10,11 +12,14 @@ $(call host_test,fuzz_ack,tests/fuzz/fuzz_ack.c tests/fuzz/replay.c $(payload) $
 $(call host_test,fuzz_console,tests/fuzz/fuzz_console.c tests/fuzz/replay.c $(payload) $(wire_messages))
 $(call host_test,fuzz_http,tests/fuzz/fuzz_http.c tests/fuzz/replay.c $(fuzz_http))
 $(call host_test,fuzz_dhcp,tests/fuzz/fuzz_dhcp.c tests/fuzz/replay.c $(small_lan))
+$(call host_test,fuzz_api,tests/fuzz/fuzz_api.c tests/fuzz/replay.c $(fuzz_api),-ljansson -lsodium -lm)
 
 fuzz_sources := $(patsubst third/%,$(THIRD)/src/%,$(payload) $(wire_messages))
-# These two bring all that they need.
+# These bring all that they need.
 $(O)/fuzz/http: $(fuzz_http)
 $(O)/fuzz/http: fuzz_sources_of = $(fuzz_http)
+$(O)/fuzz/api: $(fuzz_api)
+$(O)/fuzz/api: fuzz_sources_of = $(fuzz_api) -ljansson -lsodium
 $(O)/fuzz/dhcp: $(filter-out third/%,$(small_lan))
 $(O)/fuzz/dhcp: fuzz_sources_of = $(patsubst third/%,$(THIRD)/src/%,$(small_lan))
 fuzz_sources_of = $(fuzz_sources)
