@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The link's thread: it waits for datagrams, for a wake, or for the next moment that something is due. With thousands
+ * of datagrams a second it lets them gather for GATHER_MS, which spares a turn for each; a wake is heard at once even
+ * then.
+ */
+#include "link/link.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "link/own.h"
+
+enum {
+	BUFFER_BYTES = 8 << 20,
+	WAIT_MOST_MS = 1000,
+	RATE_MS = 500,
+	RATE_BUSY = 1000, /* datagrams in RATE_MS */
+	GATHER_MS = 3,
+	BATCHES_A_TURN = 16,
+};
+
+int link_socket(const struct sockaddr_in *address, struct fail *fail)
+{
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int bytes = BUFFER_BYTES;
+	char text[INET_ADDRSTRLEN] = "";
+
+	if (fd < 0) {
+		fail_set(fail, FAIL_INTERNAL, "no UDP socket: %s", strerror(errno));
+		return -1;
+	}
+	/* Above the system's limit with the right to it, else as much as that allows. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	}
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+		(void)inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text));
+		fail_set(fail, FAIL_INTERNAL, "UDP port %u of %s cannot be used: %s; see what has it with 'ss -ulpn'",
+			 ntohs(address->sin_port), text, strerror(errno));
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void link_poke(struct link *link)
+{
+	const uint64_t one = 1;
+
+	if (!atomic_exchange(&link->is_woken, true)) {
+		(void)!write(link->wake_fd, &one, sizeof(one));
+	}
+}
+
+static void on_wish(void *argument)
+{
+	link_poke(argument);
+}
+
+static void measure(struct link *link, unsigned count)
+{
+	const uint64_t now = clock_ms();
+
+	link->rate_count += count;
+	if (now - link->rate_ms >= RATE_MS) {
+		link->is_crowded = link->rate_count >= RATE_BUSY;
+		link->rate_count = 0;
+		link->rate_ms = now;
+	}
+}
+
+/* Consoles: what is due, and what is to be told. Returns how long it may be until the next turn. */
+static int turn(struct link *link)
+{
+	uint64_t next_ms;
+	uint64_t now_ms;
+	bool is_full;
+
+	do {
+		fleet_lock(link->fleet);
+		pthread_mutex_lock(&link->lock);
+		now_ms = clock_ms();
+		next_ms = link->busy == NULL ? UINT64_MAX : peers_turn(link, now_ms);
+		fleet_unlock(link->fleet);
+		consoles_tell(link);
+		pthread_mutex_unlock(&link->lock);
+		is_full = link->out_count == LINK_BATCH;
+		link_flush(link);
+	} while (is_full);
+	return next_ms <= now_ms ? 0 : next_ms - now_ms < WAIT_MOST_MS ? (int)(next_ms - now_ms) : WAIT_MOST_MS;
+}
+
+static void sleep_until_due(struct link *link, int wait_ms)
+{
+	struct pollfd polls[] = {
+		{.fd = link->wake_fd, .events = POLLIN},
+		{.fd = link->fd, .events = POLLIN},
+	};
+	uint64_t count;
+
+	if (link->is_crowded) {
+		(void)poll(polls, 1, wait_ms < GATHER_MS ? wait_ms : GATHER_MS);
+	}
+	if (polls[0].revents == 0) {
+		(void)poll(polls, 2, wait_ms);
+	}
+	if (polls[0].revents != 0) {
+		(void)!read(link->wake_fd, &count, sizeof(count));
+	}
+}
+
+static void *run(void *argument)
+{
+	struct link *link = argument;
+
+	while (!atomic_load(&link->must_end)) {
+		unsigned received = 0;
+		unsigned count = LINK_BATCH;
+
+		for (unsigned i = 0; i < BATCHES_A_TURN && count == LINK_BATCH; i++) {
+			count = link_receive(link);
+			received += count;
+		}
+		measure(link, received);
+		if (atomic_exchange(&link->is_woken, false)) {
+			link_send_due(link);
+		}
+		sleep_until_due(link, count == LINK_BATCH ? 0 : turn(link));
+	}
+	return NULL;
+}
+
+static struct link *give_up(struct link *link, struct fail *fail, const char *what, int error)
+{
+	fail_set(fail, FAIL_INTERNAL, "the link to the nodes cannot start: %s: %s", what, strerror(error));
+	if (link != NULL) {
+		if (link->wake_fd >= 0) {
+			(void)close(link->wake_fd);
+		}
+		free(link);
+	}
+	return NULL;
+}
+
+struct link *link_start(const struct link_options *options, struct fail *fail)
+{
+	struct link *link = calloc(1, sizeof(*link));
+
+	if (link == NULL) {
+		(void)close(options->fd);
+		return give_up(link, fail, "memory", ENOMEM);
+	}
+	link->fleet = options->fleet;
+	link->fd = options->fd;
+	link->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	link->rate_ms = clock_ms();
+	(void)pthread_mutex_init(&link->lock, NULL);
+	const struct fleet_link hooks = {.wake = on_wish, .free = peer_free, .argument = link};
+
+	fleet_link(link->fleet, &hooks);
+	const int error = link->wake_fd < 0 ? errno : pthread_create(&link->thread, NULL, run, link);
+
+	if (error != 0) {
+		fleet_link(link->fleet, &(const struct fleet_link){.wake = NULL});
+		(void)close(options->fd);
+		return give_up(link, fail, "thread", error);
+	}
+	return link;
+}
+
+void link_stop(struct link *link)
+{
+	if (link == NULL) {
+		return;
+	}
+	atomic_store(&link->must_end, true);
+	atomic_store(&link->is_woken, false);
+	link_poke(link);
+	(void)pthread_join(link->thread, NULL);
+	/* Peers end with the fleet's nodes, which outlive the link. */
+	fleet_lock(link->fleet);
+	for (struct peer *peer = link->peers; peer != NULL; peer = link->peers) {
+		struct node *node = node_by_boot(link->fleet, peer->boot_id);
+
+		if (node != NULL && node->link == peer) {
+			node->link = NULL;
+		}
+		peer_free(link, peer);
+	}
+	fleet_unlock(link->fleet);
+	fleet_link(link->fleet, &(const struct fleet_link){.wake = NULL});
+	consoles_free(link);
+	(void)pthread_mutex_destroy(&link->lock);
+	(void)close(link->fd);
+	(void)close(link->wake_fd);
+	explicit_bzero(link, sizeof(*link));
+	free(link);
+}
+
+void link_figures(struct link *link, struct link_figures *figures)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	socklen_t size = sizeof(memory);
+
+	*figures = (struct link_figures){
+#define X(name) .name = atomic_load_explicit(&link->name, memory_order_relaxed),
+		LINK_COUNTERS(X)
+#undef X
+	};
+	if (getsockopt(link->fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0) {
+		figures->overflows = memory[SK_MEMINFO_DROPS];
+	}
+	pthread_mutex_lock(&link->lock);
+	figures->consoles = link->console_count;
+	figures->watches = link->watch_count;
+	pthread_mutex_unlock(&link->lock);
+}
