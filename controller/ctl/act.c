@@ -49,7 +49,8 @@ static enum ctl_exit look_before(const struct ctl *ctl, const char *id, struct b
 	const enum ctl_exit how = read_node(ctl, id, &node);
 
 	if (how == CTL_OK) {
-		snprintf(before->boot, sizeof(before->boot), "%s", show_text(json_object_get(node, "boot"), "id"));
+		snprintf(before->boot, sizeof(before->boot), "%s",
+			 show_text(json_object_get(node, "boot"), "id"));
 		before->restarts = restarts_of(node);
 		json_decref(node);
 	}
@@ -70,9 +71,13 @@ static int is_there(const json_t *node, enum goal goal, const struct before *bef
 	case GOAL_NEW_BOOT:
 		return is_running && is_new ? 1 : is_new && strcmp(state, "failed") == 0 ? -1 : 0;
 	case GOAL_GUESTS:
-		return is_running && restarts_of(node) > before->restarts ? 1 : strcmp(state, "failed") == 0 ? -1 : 0;
+		return is_running && restarts_of(node) > before->restarts ? 1
+		       : strcmp(state, "failed") == 0			  ? -1
+									  : 0;
 	default:
-		return is_running ? 1 : strcmp(state, "failed") == 0 || strcmp(state, "clash") == 0 ? -1 : 0;
+		return is_running						     ? 1
+		       : strcmp(state, "failed") == 0 || strcmp(state, "clash") == 0 ? -1
+										     : 0;
 	}
 }
 
@@ -82,8 +87,8 @@ static void look_later(void)
 }
 
 /* *node is the node as it was seen last. */
-static enum ctl_exit wait_for(const struct ctl *ctl, const char *id, enum goal goal, const struct before *before,
-			      uint64_t until_ms, json_t **node)
+static enum ctl_exit wait_for(const struct ctl *ctl, const char *id, enum goal goal,
+			      const struct before *before, uint64_t until_ms, json_t **node)
 {
 	for (;; look_later()) {
 		json_decref(*node);
@@ -97,12 +102,15 @@ static enum ctl_exit wait_for(const struct ctl *ctl, const char *id, enum goal g
 			return CTL_OK;
 		}
 		if (there < 0) {
-			return ctl_say(ctl, CTL_FAILED, "%s is %s: %s Next step: %s", id, show_text(*node, "state"),
-				       show_text(*node, "why"), show_text(*node, "next"));
+			return ctl_say(ctl, CTL_FAILED, "%s is %s: %s Next step: %s", id,
+				       show_text(*node, "state"), show_text(*node, "why"),
+				       show_text(*node, "next"));
 		}
 		if (clock_ms() >= until_ms) {
-			return ctl_say(ctl, CTL_TIMED_OUT, "%s is %s after %llu s: %s --timeout gives it longer", id,
-				       show_text(*node, "state"), (unsigned long long)(ctl_wait_ms(ctl) / 1000),
+			return ctl_say(ctl, CTL_TIMED_OUT,
+				       "%s is %s after %llu s: %s --timeout gives it longer", id,
+				       show_text(*node, "state"),
+				       (unsigned long long)(ctl_wait_ms(ctl) / 1000),
 				       show_text(*node, "why"));
 		}
 	}
@@ -118,13 +126,14 @@ static void tell(const struct ctl *ctl, const json_t *node, const char *what)
 		ctl_print_json(ctl, node);
 		return;
 	}
-	snprintf(text, sizeof(text), "%s%s%s%s: %s", show_text(node, "id"), name[0] == '\0' ? "" : " (", name,
-		 name[0] == '\0' ? "" : ")", what);
+	snprintf(text, sizeof(text), "%s%s%s%s: %s", show_text(node, "id"),
+		 name[0] == '\0' ? "" : " (", name, name[0] == '\0' ? "" : ")", what);
 	show_clean(clean, sizeof(clean), text);
 	fprintf(ctl->out, "%s\n", clean);
 }
 
-static enum ctl_exit post(const struct ctl *ctl, const char *id, const char *action, json_t *body, json_t **answer)
+static enum ctl_exit post(const struct ctl *ctl, const char *id, const char *action, json_t *body,
+			  json_t **answer)
 {
 	char path[PATH_ROOM];
 
@@ -185,7 +194,8 @@ enum ctl_exit node_locate(struct ctl *ctl)
 {
 	const bool is_off = ctl_has(ctl, OPT_OFF);
 
-	return act(ctl, "locate", is_off ? "is looked for no more" : "is looked for", json_pack("{sb}", "on", is_off ? 0 : 1));
+	return act(ctl, "locate", is_off ? "is looked for no more" : "is looked for",
+		   json_pack("{sb}", "on", is_off ? 0 : 1));
 }
 
 static enum ctl_exit set_cordon(struct ctl *ctl, bool on)
@@ -193,7 +203,9 @@ static enum ctl_exit set_cordon(struct ctl *ctl, bool on)
 	char id[FIND_ID_BYTES];
 	const enum ctl_exit how = find_node(ctl, ctl->arguments[0], id);
 
-	return how != CTL_OK ? how : patch(ctl, id, json_pack("{sb}", "cordoned", on ? 1 : 0), on ? "cordoned" : "not cordoned");
+	return how != CTL_OK ? how
+			     : patch(ctl, id, json_pack("{sb}", "cordoned", on ? 1 : 0),
+				     on ? "cordoned" : "not cordoned");
 }
 
 enum ctl_exit node_cordon(struct ctl *ctl)
@@ -211,7 +223,9 @@ enum ctl_exit node_rename(struct ctl *ctl)
 	char id[FIND_ID_BYTES];
 	const enum ctl_exit how = find_node(ctl, ctl->arguments[0], id);
 
-	return how != CTL_OK ? how : patch(ctl, id, json_pack("{ss}", "name", ctl->arguments[1]), "renamed");
+	return how != CTL_OK
+		       ? how
+		       : patch(ctl, id, json_pack("{ss}", "name", ctl->arguments[1]), "renamed");
 }
 
 /* KEY=VALUE sets, KEY- takes away. */
@@ -222,7 +236,9 @@ static enum ctl_exit change_label(const struct ctl *ctl, json_t *labels, const c
 	const size_t count = equals != NULL ? (size_t)(equals - word) : strlen(word);
 
 	if (count == 0 || (equals == NULL && (count == 1 || word[count - 1] != '-'))) {
-		return ctl_say(ctl, CTL_USAGE, "\"%.80s\" is no label: KEY=VALUE sets one, KEY- takes it away", word);
+		return ctl_say(ctl, CTL_USAGE,
+			       "\"%.80s\" is no label: KEY=VALUE sets one, KEY- takes it away",
+			       word);
 	}
 	snprintf(key, sizeof(key), "%.*s", (int)(equals != NULL ? count : count - 1), word);
 	if (equals == NULL) {
@@ -305,8 +321,11 @@ static enum ctl_exit tell_results(const struct ctl *ctl, const json_t *results)
 		}
 		const json_t *problem = json_object_get(result, "problem");
 		const double status = show_number(problem, "status");
-		how = ctl_say(ctl, status == 404 ? CTL_NOT_FOUND : status == 409 ? CTL_CONFLICT : CTL_FAILED, "%s: %s",
-			      show_text(result, "id"), show_text(problem, "detail"));
+		how = ctl_say(ctl,
+			      status == 404   ? CTL_NOT_FOUND
+			      : status == 409 ? CTL_CONFLICT
+					      : CTL_FAILED,
+			      "%s: %s", show_text(result, "id"), show_text(problem, "detail"));
 	}
 	return how;
 }
@@ -322,7 +341,8 @@ static enum ctl_exit wait_for_all(const struct ctl *ctl, const json_t *ids)
 	json_array_foreach(ids, i, id)
 	{
 		json_t *node = NULL;
-		const enum ctl_exit how = wait_for(ctl, json_string_value(id), GOAL_RUNNING, &before, until_ms, &node);
+		const enum ctl_exit how = wait_for(ctl, json_string_value(id), GOAL_RUNNING,
+						   &before, until_ms, &node);
 		if (how == CTL_OK) {
 			tell(ctl, node, "runs");
 		}
@@ -338,7 +358,8 @@ enum ctl_exit node_approve(struct ctl *ctl)
 	json_t *all = json_array();
 	enum ctl_exit how = choose(ctl, ids);
 
-	for (size_t from = 0; how == CTL_OK && from < json_array_size(ids); from += APPROVE_AT_ONCE) {
+	for (size_t from = 0; how == CTL_OK && from < json_array_size(ids);
+	     from += APPROVE_AT_ONCE) {
 		json_t *some = json_array();
 		json_t *answer;
 		for (size_t i = from; i < json_array_size(ids) && i < from + APPROVE_AT_ONCE; i++) {
@@ -370,44 +391,49 @@ enum ctl_exit node_approve(struct ctl *ctl)
 
 /* --- actions that take longer --- */
 
-static enum ctl_exit wait_for_operation(const struct ctl *ctl, const char *id, uint64_t until_ms, json_t **operation)
+static enum ctl_exit wait_for_operation(const struct ctl *ctl, const char *id, uint64_t until_ms,
+					json_t **operation)
 {
 	char path[PATH_ROOM];
 
 	if (strlen(id) > 40 || strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(id)) {
-		return ctl_say(ctl, CTL_NOT_FOUND, "\"%.60s\" is no operation; its id begins with o-", id);
+		return ctl_say(ctl, CTL_NOT_FOUND,
+			       "\"%.60s\" is no operation; its id begins with o-", id);
 	}
 	for (;; look_later()) {
 		json_decref(*operation);
 		*operation = NULL;
 		snprintf(path, sizeof(path), "/api/v1/operations/%s", id);
 		const enum ctl_exit how = ctl_ask(ctl, "GET", path, NULL, operation);
-		if (how != CTL_OK || strcmp(show_text(*operation, "state"), "running") != 0 || !ctl_has(ctl, OPT_WAIT)) {
+		if (how != CTL_OK || strcmp(show_text(*operation, "state"), "running") != 0 ||
+		    !ctl_has(ctl, OPT_WAIT)) {
 			return how;
 		}
 		if (clock_ms() >= until_ms) {
-			return ctl_say(ctl, CTL_TIMED_OUT, "operation %s still runs after %llu s", id,
-				       (unsigned long long)(ctl_wait_ms(ctl) / 1000));
+			return ctl_say(ctl, CTL_TIMED_OUT, "operation %s still runs after %llu s",
+				       id, (unsigned long long)(ctl_wait_ms(ctl) / 1000));
 		}
 	}
 }
 
 /* The operation, then the node. */
-static enum ctl_exit wait_for_both(const struct ctl *ctl, const char *operation_id, const char *id, enum goal goal,
-				   const struct before *before, json_t **node)
+static enum ctl_exit wait_for_both(const struct ctl *ctl, const char *operation_id, const char *id,
+				   enum goal goal, const struct before *before, json_t **node)
 {
 	const uint64_t until_ms = clock_ms() + ctl_wait_ms(ctl);
 	json_t *operation = NULL;
 	enum ctl_exit how = wait_for_operation(ctl, operation_id, until_ms, &operation);
 
 	if (how == CTL_OK && strcmp(show_text(operation, "state"), "failed") == 0) {
-		how = ctl_say(ctl, CTL_FAILED, "%s of %s failed: %s", show_text(operation, "kind"), id, show_text(operation, "text"));
+		how = ctl_say(ctl, CTL_FAILED, "%s of %s failed: %s", show_text(operation, "kind"),
+			      id, show_text(operation, "text"));
 	}
 	json_decref(operation);
 	return how == CTL_OK ? wait_for(ctl, id, goal, before, until_ms, node) : how;
 }
 
-static enum ctl_exit start(struct ctl *ctl, const char *action, json_t *body, enum goal goal, const char *what)
+static enum ctl_exit start(struct ctl *ctl, const char *action, json_t *body, enum goal goal,
+			   const char *what)
 {
 	char id[FIND_ID_BYTES];
 	char text[200];
@@ -423,8 +449,9 @@ static enum ctl_exit start(struct ctl *ctl, const char *action, json_t *body, en
 		if (ctl_has(ctl, OPT_JSON)) {
 			ctl_print_json(ctl, answer);
 		} else {
-			fprintf(ctl->out, "%s: %s; `aetherctl operation show %s` says how it stands\n", id, what,
-				show_text(answer, "id"));
+			fprintf(ctl->out,
+				"%s: %s; `aetherctl operation show %s` says how it stands\n", id,
+				what, show_text(answer, "id"));
 		}
 	} else if (how == CTL_OK) {
 		how = wait_for_both(ctl, show_text(answer, "id"), id, goal, &before, &node);
@@ -453,8 +480,12 @@ enum ctl_exit node_power(struct ctl *ctl)
 		return ctl_say(ctl, CTL_USAGE, "power is on, off or reset, not \"%.40s\"", action);
 	}
 	return start(ctl, "power", json_pack("{ss}", "action", action),
-		     is_off ? GOAL_OFF : is_reset ? GOAL_NEW_BOOT : GOAL_RUNNING,
-		     is_off ? "is powered off" : is_reset ? "is reset" : "is powered on");
+		     is_off	? GOAL_OFF
+		     : is_reset ? GOAL_NEW_BOOT
+				: GOAL_RUNNING,
+		     is_off	? "is powered off"
+		     : is_reset ? "is reset"
+				: "is powered on");
 }
 
 enum ctl_exit node_restart_guests(struct ctl *ctl)
@@ -470,7 +501,8 @@ enum ctl_exit node_restart_guests(struct ctl *ctl)
 		how = wait_for(ctl, id, GOAL_GUESTS, &before, clock_ms() + ctl_wait_ms(ctl), &node);
 	}
 	if (how == CTL_OK) {
-		tell(ctl, node, ctl_has(ctl, OPT_WAIT) ? "its guests run again" : "its guests start again");
+		tell(ctl, node,
+		     ctl_has(ctl, OPT_WAIT) ? "its guests run again" : "its guests start again");
 	}
 	json_decref(node);
 	return how;
@@ -479,7 +511,8 @@ enum ctl_exit node_restart_guests(struct ctl *ctl)
 enum ctl_exit operation_show(struct ctl *ctl)
 {
 	json_t *operation = NULL;
-	enum ctl_exit how = wait_for_operation(ctl, ctl->arguments[0], clock_ms() + ctl_wait_ms(ctl), &operation);
+	enum ctl_exit how = wait_for_operation(ctl, ctl->arguments[0],
+					       clock_ms() + ctl_wait_ms(ctl), &operation);
 
 	if (how == CTL_OK && ctl_has(ctl, OPT_JSON)) {
 		ctl_print_json(ctl, operation);
@@ -493,7 +526,10 @@ enum ctl_exit operation_show(struct ctl *ctl)
 		show_field(ctl, "created", SHOW_PLAIN, "%s", show_text(operation, "created"));
 		show_field(ctl, "ended", SHOW_PLAIN, "%s", show_text(operation, "ended"));
 	}
-	how = how == CTL_OK && ctl_has(ctl, OPT_WAIT) && strcmp(show_text(operation, "state"), "failed") == 0 ? CTL_FAILED : how;
+	how = how == CTL_OK && ctl_has(ctl, OPT_WAIT) &&
+			      strcmp(show_text(operation, "state"), "failed") == 0
+		      ? CTL_FAILED
+		      : how;
 	json_decref(operation);
 	return how;
 }

@@ -11,7 +11,8 @@
 static int option_find(const char *name, size_t count)
 {
 	for (int i = 0; i < OPT_COUNT; i++) {
-		if (strlen(option_texts[i].name) == count && memcmp(option_texts[i].name, name, count) == 0) {
+		if (strlen(option_texts[i].name) == count &&
+		    memcmp(option_texts[i].name, name, count) == 0) {
 			return i;
 		}
 	}
@@ -21,7 +22,8 @@ static int option_find(const char *name, size_t count)
 static enum ctl_exit keep_value(struct ctl *ctl, int option, const char *value)
 {
 	if (strlen(value) > CTL_WORD_MOST) {
-		return ctl_say(ctl, CTL_USAGE, "--%s has more than %d bytes", option_texts[option].name, CTL_WORD_MOST);
+		return ctl_say(ctl, CTL_USAGE, "--%s has more than %d bytes",
+			       option_texts[option].name, CTL_WORD_MOST);
 	}
 	if (option == OPT_LABEL) {
 		if (ctl->label_count == CTL_LABELS_MOST) {
@@ -41,12 +43,14 @@ static enum ctl_exit take_option(struct ctl *ctl, int argc, char *const *argv, i
 	const int option = option_find(name, count);
 
 	if (option < 0) {
-		return ctl_say(ctl, CTL_USAGE, "there is no option --%.*s; `aetherctl help` shows all", (int)(count < 40 ? count : 40),
-			       name);
+		return ctl_say(ctl, CTL_USAGE,
+			       "there is no option --%.*s; `aetherctl help` shows all",
+			       (int)(count < 40 ? count : 40), name);
 	}
 	if (option_texts[option].value == NULL) {
 		if (name[count] == '=') {
-			return ctl_say(ctl, CTL_USAGE, "--%s takes no value", option_texts[option].name);
+			return ctl_say(ctl, CTL_USAGE, "--%s takes no value",
+				       option_texts[option].name);
 		}
 		ctl->values[option] = "";
 		return CTL_OK;
@@ -55,21 +59,25 @@ static enum ctl_exit take_option(struct ctl *ctl, int argc, char *const *argv, i
 		return keep_value(ctl, option, name + count + 1);
 	}
 	if (*i + 1 >= argc) {
-		return ctl_say(ctl, CTL_USAGE, "--%s needs a value: --%s %s", option_texts[option].name,
-			       option_texts[option].name, option_texts[option].value);
+		return ctl_say(ctl, CTL_USAGE, "--%s needs a value: --%s %s",
+			       option_texts[option].name, option_texts[option].name,
+			       option_texts[option].value);
 	}
 	return keep_value(ctl, option, argv[++*i]);
 }
 
-static enum ctl_exit find_command(struct ctl *ctl, const char *const *words, unsigned count, unsigned *used)
+static enum ctl_exit find_command(struct ctl *ctl, const char *const *words, unsigned count,
+				  unsigned *used)
 {
 	const struct noun *noun = noun_find(words[0]);
 	const char *near;
 
 	if (noun == NULL) {
 		near = command_near(NULL, words[0]);
-		return ctl_say(ctl, CTL_USAGE, "there is no command \"%.40s\"%s%s%s; `aetherctl help` shows all", words[0],
-			       near == NULL ? "" : ": did you mean ", near == NULL ? "" : near, near == NULL ? "" : "?");
+		return ctl_say(ctl, CTL_USAGE,
+			       "there is no command \"%.40s\"%s%s%s; `aetherctl help` shows all",
+			       words[0], near == NULL ? "" : ": did you mean ",
+			       near == NULL ? "" : near, near == NULL ? "" : "?");
 	}
 	*used = 2;
 	ctl->command = count > 1 ? command_find(noun->name, words[1]) : NULL;
@@ -81,11 +89,14 @@ static enum ctl_exit find_command(struct ctl *ctl, const char *const *words, uns
 		return CTL_OK;
 	}
 	if (count == 1) {
-		return ctl_say(ctl, CTL_USAGE, "%s needs a verb; `aetherctl help %s` shows them", noun->name, noun->name);
+		return ctl_say(ctl, CTL_USAGE, "%s needs a verb; `aetherctl help %s` shows them",
+			       noun->name, noun->name);
 	}
 	near = command_near(noun->name, words[1]);
-	return ctl_say(ctl, CTL_USAGE, "%s has no verb \"%.40s\"%s%s%s; `aetherctl help %s` shows all", noun->name, words[1],
-		       near == NULL ? "" : ": did you mean ", near == NULL ? "" : near, near == NULL ? "" : "?", noun->name);
+	return ctl_say(ctl, CTL_USAGE,
+		       "%s has no verb \"%.40s\"%s%s%s; `aetherctl help %s` shows all", noun->name,
+		       words[1], near == NULL ? "" : ": did you mean ", near == NULL ? "" : near,
+		       near == NULL ? "" : "?", noun->name);
 }
 
 static enum ctl_exit check(const struct ctl *ctl)
@@ -94,8 +105,11 @@ static enum ctl_exit check(const struct ctl *ctl)
 
 	for (int i = 0; i < OPT_COUNT; i++) {
 		if (ctl->values[i] != NULL && ((command->options | OPT_GENERAL) >> i & 1) == 0) {
-			return ctl_say(ctl, CTL_USAGE, "%s %s takes no --%s; `aetherctl help %s %s` shows its options", command->noun,
-				       command->verb, option_texts[i].name, command->noun, command->verb);
+			return ctl_say(
+				ctl, CTL_USAGE,
+				"%s %s takes no --%s; `aetherctl help %s %s` shows its options",
+				command->noun, command->verb, option_texts[i].name, command->noun,
+				command->verb);
 		}
 	}
 	if (ctl_has(ctl, OPT_HELP)) {
@@ -103,17 +117,22 @@ static enum ctl_exit check(const struct ctl *ctl)
 	}
 	if (ctl->argument_count < command->least || ctl->argument_count > command->most) {
 		return ctl_say(ctl, CTL_USAGE, "too %s arguments: aetherctl %s %s%s%s",
-			       ctl->argument_count < command->least ? "few" : "many", command->noun, command->verb,
-			       command->arguments[0] == '\0' ? "" : " ", command->arguments);
+			       ctl->argument_count < command->least ? "few" : "many", command->noun,
+			       command->verb, command->arguments[0] == '\0' ? "" : " ",
+			       command->arguments);
 	}
 	for (unsigned i = 0; i < ctl->argument_count; i++) {
 		if (strlen(ctl->arguments[i]) > CTL_WORD_MOST) {
-			return ctl_say(ctl, CTL_USAGE, "argument %u has more than %d bytes", i + 1, CTL_WORD_MOST);
+			return ctl_say(ctl, CTL_USAGE, "argument %u has more than %d bytes", i + 1,
+				       CTL_WORD_MOST);
 		}
 	}
 	const char *timeout = ctl->values[OPT_TIMEOUT];
-	if (timeout != NULL && (strlen(timeout) > 6 || strspn(timeout, "0123456789") != strlen(timeout) || atoi(timeout) < 1)) {
-		return ctl_say(ctl, CTL_USAGE, "--timeout takes a number of seconds from 1 to 999999");
+	if (timeout != NULL &&
+	    (strlen(timeout) > 6 || strspn(timeout, "0123456789") != strlen(timeout) ||
+	     atoi(timeout) < 1)) {
+		return ctl_say(ctl, CTL_USAGE,
+			       "--timeout takes a number of seconds from 1 to 999999");
 	}
 	return CTL_OK;
 }
@@ -134,7 +153,9 @@ enum ctl_exit args_parse(struct ctl *ctl, int argc, char *const *argv)
 		} else if (is_open && strncmp(argv[i], "--", 2) == 0) {
 			how = take_option(ctl, argc, argv, &i);
 		} else if (is_open && argv[i][0] == '-' && argv[i][1] != '\0') {
-			how = ctl_say(ctl, CTL_USAGE, "there is no option %.40s; `aetherctl help` shows all", argv[i]);
+			how = ctl_say(ctl, CTL_USAGE,
+				      "there is no option %.40s; `aetherctl help` shows all",
+				      argv[i]);
 		} else if (count == sizeof(words) / sizeof(words[0])) {
 			how = ctl_say(ctl, CTL_USAGE, "more than %d words", CTL_ARGUMENTS_MOST);
 		} else {

@@ -69,7 +69,9 @@ enum ctl_exit ctl_confirm(const struct ctl *ctl, const char *question)
 	fprintf(ctl->err, "%s [y/N] ", question);
 	fflush(ctl->err);
 	const ssize_t count = read(ctl->input, answer, sizeof(answer) - 1);
-	return count > 0 && (answer[0] == 'y' || answer[0] == 'Y') ? CTL_OK : ctl_say(ctl, CTL_FAILED, "nothing was done");
+	return count > 0 && (answer[0] == 'y' || answer[0] == 'Y')
+		       ? CTL_OK
+		       : ctl_say(ctl, CTL_FAILED, "nothing was done");
 }
 
 static enum ctl_exit exit_of(unsigned status)
@@ -94,11 +96,15 @@ static enum ctl_exit say_problem(const struct ctl *ctl, const struct call *call,
 	const enum ctl_exit how = exit_of(call->status);
 
 	if (detail == NULL) {
-		return ctl_say(ctl, how, "the controller answered with status %u and no reason%s%s", call->status,
-			       call->request[0] == '\0' ? "" : "; its log may have one by request ", call->request);
+		return ctl_say(ctl, how, "the controller answered with status %u and no reason%s%s",
+			       call->status,
+			       call->request[0] == '\0' ? "" : "; its log may have one by request ",
+			       call->request);
 	}
-	return ctl_say(ctl, how, "%.600s%s%s%s", detail, call->status >= 500 && call->request[0] != '\0' ? " (request " : "",
-		       call->status >= 500 ? call->request : "", call->status >= 500 && call->request[0] != '\0' ? ")" : "");
+	return ctl_say(ctl, how, "%.600s%s%s%s", detail,
+		       call->status >= 500 && call->request[0] != '\0' ? " (request " : "",
+		       call->status >= 500 ? call->request : "",
+		       call->status >= 500 && call->request[0] != '\0' ? ")" : "");
 }
 
 static enum ctl_exit read_answer(const struct ctl *ctl, struct call *call, json_t **json)
@@ -116,7 +122,8 @@ static enum ctl_exit read_answer(const struct ctl *ctl, struct call *call, json_
 	if (how == CTL_OK && call->status >= 300) {
 		how = say_problem(ctl, call, *json);
 	} else if (how == CTL_OK && text.length > 0 && !json_is_object(*json)) {
-		how = ctl_say(ctl, CTL_FAILED, "the answer is not JSON; is that the controller's address?");
+		how = ctl_say(ctl, CTL_FAILED,
+			      "the answer is not JSON; is that the controller's address?");
 	}
 	if (how != CTL_OK) {
 		json_decref(*json);
@@ -126,7 +133,8 @@ static enum ctl_exit read_answer(const struct ctl *ctl, struct call *call, json_
 	return how;
 }
 
-enum ctl_exit ctl_ask(const struct ctl *ctl, const char *method, const char *path, json_t *body, json_t **json)
+enum ctl_exit ctl_ask(const struct ctl *ctl, const char *method, const char *path, json_t *body,
+		      json_t **json)
 {
 	struct call call;
 	const struct place place = {.socket = ctl->socket, .url = ctl->url, .token = ctl->token};
@@ -144,7 +152,8 @@ enum ctl_exit ctl_ask(const struct ctl *ctl, const char *method, const char *pat
 
 bool ctl_add_query(char *query, size_t room, const char *name, const char *value)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
 	size_t at = strlen(query);
 
 	if (value == NULL) {
@@ -155,12 +164,15 @@ bool ctl_add_query(char *query, size_t room, const char *name, const char *value
 	}
 	at += (size_t)snprintf(query + at, room - at, "%s%s=", at == 0 ? "" : "&", name);
 	for (; *value != '\0'; value++) {
-		at += (size_t)snprintf(query + at, room - at, strchr(plain, *value) != NULL ? "%c" : "%%%02X", (unsigned char)*value);
+		at += (size_t)snprintf(query + at, room - at,
+				       strchr(plain, *value) != NULL ? "%c" : "%%%02X",
+				       (unsigned char)*value);
 	}
 	return true;
 }
 
-enum ctl_exit ctl_list(const struct ctl *ctl, const char *path, const char *query, unsigned most, json_t **items)
+enum ctl_exit ctl_list(const struct ctl *ctl, const char *path, const char *query, unsigned most,
+		       json_t **items)
 {
 	char target[PATH_ROOM];
 	char after[64] = "";
@@ -172,7 +184,8 @@ enum ctl_exit ctl_list(const struct ctl *ctl, const char *path, const char *quer
 		const size_t have = json_array_size(*items);
 		const size_t want = most == 0 || most - have > PAGE ? PAGE : most - have;
 
-		snprintf(target, sizeof(target), "%s?limit=%zu%s%s%s%s", path, want, query[0] == '\0' ? "" : "&", query,
+		snprintf(target, sizeof(target), "%s?limit=%zu%s%s%s%s", path, want,
+			 query[0] == '\0' ? "" : "&", query,
 			 after[0] == '\0' ? "" : "&after=", after);
 		how = ctl_ask(ctl, "GET", target, NULL, &json);
 		if (how != CTL_OK) {
@@ -186,7 +199,8 @@ enum ctl_exit ctl_list(const struct ctl *ctl, const char *path, const char *quer
 			memmove(after, after + 1, strlen(after)); /* without the '=' of no name */
 		}
 		json_decref(json);
-		if (after[0] == '\0' || json_array_size(*items) == have || (most != 0 && json_array_size(*items) >= most)) {
+		if (after[0] == '\0' || json_array_size(*items) == have ||
+		    (most != 0 && json_array_size(*items) >= most)) {
 			break;
 		}
 	}
@@ -199,7 +213,7 @@ enum ctl_exit ctl_list(const struct ctl *ctl, const char *path, const char *quer
 
 void ctl_print_json(const struct ctl *ctl, const json_t *json)
 {
-	json_dumpf(json, ctl->out, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_dumpf(json, ctl->out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 	fputc('\n', ctl->out);
 	fflush(ctl->out);
 }

@@ -20,7 +20,8 @@
 
 #include "base/clock.h"
 
-static enum ctl_exit wrong(struct call *call, enum ctl_exit how, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static enum ctl_exit wrong(struct call *call, enum ctl_exit how, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static enum ctl_exit wrong(struct call *call, enum ctl_exit how, const char *format, ...)
 {
@@ -38,8 +39,10 @@ static bool wait_until(struct call *call, short events)
 	for (;;) {
 		const uint64_t now_ms = clock_ms();
 		struct pollfd wait = {.fd = call->fd, .events = events};
-		const uint64_t left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 0;
-		const int count = left_ms == 0 ? 0 : poll(&wait, 1, left_ms < 60000 ? (int)left_ms : 60000);
+		const uint64_t left_ms =
+			call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 0;
+		const int count =
+			left_ms == 0 ? 0 : poll(&wait, 1, left_ms < 60000 ? (int)left_ms : 60000);
 
 		if (count > 0) {
 			return true;
@@ -55,16 +58,18 @@ static enum ctl_exit connect_unix(struct call *call, const char *path)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		return wrong(call, CTL_USAGE, "the socket's path has more than %zu bytes", sizeof(address.sun_path) - 1);
+		return wrong(call, CTL_USAGE, "the socket's path has more than %zu bytes",
+			     sizeof(address.sun_path) - 1);
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	call->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (call->fd < 0 || connect(call->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		const int error = errno;
-		const char *next = error == ENOENT || error == ECONNREFUSED
-					   ? "is aetherd running here? --socket names another socket"
-				   : error == EACCES ? "try sudo, or --url with --token-file"
-						     : "--socket names another socket";
+		const char *next =
+			error == ENOENT || error == ECONNREFUSED
+				? "is aetherd running here? --socket names another socket"
+			: error == EACCES ? "try sudo, or --url with --token-file"
+					  : "--socket names another socket";
 
 		return wrong(call, CTL_UNREACHABLE, "%.100s: %s; %s", path, strerror(error), next);
 	}
@@ -72,7 +77,8 @@ static enum ctl_exit connect_unix(struct call *call, const char *path)
 }
 
 /* http://HOST[:PORT], and HOST is this host: the connection is not encrypted. */
-static enum ctl_exit read_url(struct call *call, const char *url, char host[64], struct sockaddr_in *address)
+static enum ctl_exit read_url(struct call *call, const char *url, char host[64],
+			      struct sockaddr_in *address)
 {
 	const char *rest = url + 7;
 	unsigned long port = 80;
@@ -98,9 +104,11 @@ static enum ctl_exit read_url(struct call *call, const char *url, char host[64],
 	*address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	if (strcmp(host, "localhost") == 0) {
 		address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	} else if (inet_pton(AF_INET, host, &address->sin_addr) != 1 || ntohl(address->sin_addr.s_addr) >> 24 != 127) {
+	} else if (inet_pton(AF_INET, host, &address->sin_addr) != 1 ||
+		   ntohl(address->sin_addr.s_addr) >> 24 != 127) {
 		return wrong(call, CTL_USAGE,
-			     "%s is another host, and HTTP would show the token to the network; make a tunnel: "
+			     "%s is another host, and HTTP would show the token to the network; "
+			     "make a tunnel: "
 			     "ssh -L 8080:127.0.0.1:8080 %s, then --url http://127.0.0.1:8080",
 			     host, host);
 	}
@@ -118,7 +126,9 @@ static enum ctl_exit connect_url(struct call *call, const char *url, char host[6
 	}
 	call->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (call->fd < 0 || connect(call->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		return wrong(call, CTL_UNREACHABLE, "%.80s: %s; is aetherd running, and is that its address?", url, strerror(errno));
+		return wrong(call, CTL_UNREACHABLE,
+			     "%.80s: %s; is aetherd running, and is that its address?", url,
+			     strerror(errno));
 	}
 	return CTL_OK;
 }
@@ -126,16 +136,20 @@ static enum ctl_exit connect_url(struct call *call, const char *url, char host[6
 static enum ctl_exit send_all(struct call *call, const char *bytes, size_t count)
 {
 	while (count > 0) {
-		const ssize_t sent = wait_until(call, POLLOUT) ? send(call->fd, bytes, count, MSG_NOSIGNAL) : 0;
+		const ssize_t sent =
+			wait_until(call, POLLOUT) ? send(call->fd, bytes, count, MSG_NOSIGNAL) : 0;
 
 		if (sent == 0) {
-			return wrong(call, CTL_TIMED_OUT, "the controller took no request in time; --timeout gives it longer");
+			return wrong(call, CTL_TIMED_OUT,
+				     "the controller took no request in time; --timeout gives it "
+				     "longer");
 		}
 		if (sent < 0 && errno != EAGAIN && errno != EINTR) {
 			/* It may have answered before it read all: the answer is worth reading. */
 			return errno == EPIPE || errno == ECONNRESET
 				       ? CTL_OK
-				       : wrong(call, CTL_UNREACHABLE, "the request was not sent: %s", strerror(errno));
+				       : wrong(call, CTL_UNREACHABLE,
+					       "the request was not sent: %s", strerror(errno));
 		}
 		bytes += sent > 0 ? sent : 0;
 		count -= sent > 0 ? (size_t)sent : 0;
@@ -151,16 +165,20 @@ static ssize_t fill(struct call *call, enum ctl_exit *how)
 	call->at = 0;
 	for (;;) {
 		if (!wait_until(call, POLLIN)) {
-			*how = wrong(call, CTL_TIMED_OUT, "the controller did not answer in time; --timeout gives it longer");
+			*how = wrong(
+				call, CTL_TIMED_OUT,
+				"the controller did not answer in time; --timeout gives it longer");
 			return -1;
 		}
-		const ssize_t count = recv(call->fd, call->bytes + call->count, sizeof(call->bytes) - call->count, MSG_DONTWAIT);
+		const ssize_t count = recv(call->fd, call->bytes + call->count,
+					   sizeof(call->bytes) - call->count, MSG_DONTWAIT);
 		if (count >= 0) {
 			call->count += (size_t)count;
 			return count;
 		}
 		if (errno != EAGAIN && errno != EINTR) {
-			*how = wrong(call, CTL_UNREACHABLE, "the connection to the controller broke: %s", strerror(errno));
+			*how = wrong(call, CTL_UNREACHABLE,
+				     "the connection to the controller broke: %s", strerror(errno));
 			return -1;
 		}
 	}
@@ -213,7 +231,8 @@ static bool take_header(struct call *call, char *line, bool *has_length)
 	if (strcasecmp(line, "Content-Type") == 0) {
 		return copy_value(call->type, sizeof(call->type), value);
 	}
-	return strcasecmp(line, "X-Request-Id") != 0 || copy_value(call->request, sizeof(call->request), value);
+	return strcasecmp(line, "X-Request-Id") != 0 ||
+	       copy_value(call->request, sizeof(call->request), value);
 }
 
 /* The head stands in bytes[0..end), its last line's CRLF included. */
@@ -234,7 +253,8 @@ static bool take_head(struct call *call, size_t end)
 			return false;
 		}
 		if (number == 0) {
-			if (strncmp(line, "HTTP/1.1 ", 9) != 0 || strspn(line + 9, "0123456789") != 3 ||
+			if (strncmp(line, "HTTP/1.1 ", 9) != 0 ||
+			    strspn(line + 9, "0123456789") != 3 ||
 			    (line[12] != '\0' && line[12] != ' ')) {
 				return false;
 			}
@@ -244,7 +264,8 @@ static bool take_head(struct call *call, size_t end)
 		}
 		line = stop + 1;
 	}
-	call->is_over = call->status == 204 || call->status == 304 || (has_length && call->left == 0);
+	call->is_over =
+		call->status == 204 || call->status == 304 || (has_length && call->left == 0);
 	call->is_until_end = !call->is_chunked && !has_length && !call->is_over;
 	return call->status >= 200 && call->status < 600 && !(call->is_chunked && has_length);
 }
@@ -260,10 +281,14 @@ static enum ctl_exit read_head(struct call *call)
 			call->at = (size_t)(end - call->bytes) + 4;
 			return take_head(call, call->at - 2)
 				       ? CTL_OK
-				       : wrong(call, CTL_FAILED, "the answer is not HTTP; is that the controller's address?");
+				       : wrong(call, CTL_FAILED,
+					       "the answer is not HTTP; is that the controller's "
+					       "address?");
 		}
 		if (call->count == sizeof(call->bytes)) {
-			return wrong(call, CTL_FAILED, "the answer's head has more than %d bytes; is that the controller's address?",
+			return wrong(call, CTL_FAILED,
+				     "the answer's head has more than %d bytes; is that the "
+				     "controller's address?",
 				     CALL_HEAD_BYTES);
 		}
 		const ssize_t more = fill(call, &how);
@@ -271,13 +296,16 @@ static enum ctl_exit read_head(struct call *call)
 			return how;
 		}
 		if (more == 0) {
-			return wrong(call, CTL_UNREACHABLE, "the connection ended before an answer; is aetherd ending? try again");
+			return wrong(call, CTL_UNREACHABLE,
+				     "the connection ended before an answer; is aetherd ending? "
+				     "try again");
 		}
 	}
 }
 
-enum ctl_exit call_open(struct call *call, const struct place *place, const char *method, const char *path, const char *headers,
-			const char *body, uint64_t deadline_ms)
+enum ctl_exit call_open(struct call *call, const struct place *place, const char *method,
+			const char *path, const char *headers, const char *body,
+			uint64_t deadline_ms)
 {
 	char host[64] = "localhost";
 	struct text text = {0};
@@ -290,21 +318,26 @@ enum ctl_exit call_open(struct call *call, const struct place *place, const char
 	call->is_chunked = call->is_until_end = call->is_over = call->has_chunk = false;
 	call->left = 0;
 	call->at = call->count = 0;
-	how = place->url != NULL ? connect_url(call, place->url, host) : connect_unix(call, place->socket);
+	how = place->url != NULL ? connect_url(call, place->url, host)
+				 : connect_unix(call, place->socket);
 	if (how != CTL_OK) {
 		return how;
 	}
-	text_printf(&text, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nUser-Agent: aetherctl\r\n%s", method, path, host,
-		    headers);
+	text_printf(
+		&text,
+		"%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nUser-Agent: aetherctl\r\n%s",
+		method, path, host, headers);
 	if (place->token[0] != '\0') {
 		text_printf(&text, "Authorization: Bearer %s\r\n", place->token);
 	}
 	if (body != NULL) {
-		text_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
+		text_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+			    strlen(body));
 	}
 	text_puts(&text, "\r\n");
 	text_puts(&text, body != NULL ? body : "");
-	how = text.is_broken ? wrong(call, CTL_FAILED, "no memory for the request") : send_all(call, text.bytes, text.length);
+	how = text.is_broken ? wrong(call, CTL_FAILED, "no memory for the request")
+			     : send_all(call, text.bytes, text.length);
 	text_free(&text);
 	return how == CTL_OK ? read_head(call) : how;
 }
@@ -349,7 +382,8 @@ ssize_t call_read(struct call *call, char *to, size_t room, enum ctl_exit *how)
 			continue;
 		}
 		if (!needs_size && call->count > call->at) {
-			size_t count = call->count - call->at < room ? call->count - call->at : room;
+			size_t count =
+				call->count - call->at < room ? call->count - call->at : room;
 
 			if (!call->is_until_end) {
 				count = count < call->left ? count : (size_t)call->left;
@@ -365,7 +399,8 @@ ssize_t call_read(struct call *call, char *to, size_t room, enum ctl_exit *how)
 			return -1;
 		}
 		if (more == 0 && !call->is_until_end) {
-			*how = wrong(call, CTL_UNREACHABLE, "the connection ended in the middle of the answer; try again");
+			*how = wrong(call, CTL_UNREACHABLE,
+				     "the connection ended in the middle of the answer; try again");
 			return -1;
 		}
 		call->is_over = more == 0;
@@ -373,9 +408,16 @@ ssize_t call_read(struct call *call, char *to, size_t room, enum ctl_exit *how)
 	return 0;
 }
 
-bool call_has_more(const struct call *call)
+/* The end of a chunk alone is nothing: the next one's size has to be there, too. */
+bool call_has_more(struct call *call)
 {
-	return call->count > call->at;
+	if (!call->is_over && call->is_chunked && call->left == 0) {
+		const int size = take_chunk_size(call);
+		if (size <= 0) {
+			return size < 0;
+		}
+	}
+	return call->is_over || call->count > call->at;
 }
 
 void call_close(struct call *call)
@@ -396,7 +438,8 @@ enum ctl_exit call_read_all(struct call *call, struct text *body)
 	while ((count = call_read(call, bytes, sizeof(bytes), &how)) > 0) {
 		text_put(body, bytes, (size_t)count);
 		if (body->is_broken) {
-			return wrong(call, CTL_FAILED, "the answer has more than %d MiB", CALL_BODY_MOST >> 20);
+			return wrong(call, CTL_FAILED, "the answer has more than %d MiB",
+				     CALL_BODY_MOST >> 20);
 		}
 	}
 	call_close(call);

@@ -32,12 +32,13 @@ struct place {
 };
 
 /* Sends the request, and reads the answer's head. Not CTL_OK: call->why; nothing stays open. */
-enum ctl_exit call_open(struct call *call, const struct place *place, const char *method, const char *path, const char *headers,
-			const char *body, uint64_t deadline_ms);
+enum ctl_exit call_open(struct call *call, const struct place *place, const char *method,
+			const char *path, const char *headers, const char *body,
+			uint64_t deadline_ms);
 /* More of the content. 0: its end; -1: *how and call->why say what went wrong. */
 ssize_t call_read(struct call *call, char *to, size_t room, enum ctl_exit *how);
-/* Something can be read without waiting, beside what the descriptor says. */
-bool call_has_more(const struct call *call);
+/* call_read() returns without waiting, whatever the descriptor says. */
+bool call_has_more(struct call *call);
 void call_close(struct call *call);
 /* All of the content, at most CALL_BODY_MOST bytes. Closes. */
 enum ctl_exit call_read_all(struct call *call, struct text *body);

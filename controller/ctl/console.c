@@ -19,7 +19,14 @@
 #include "ctl/follow.h"
 #include "ctl/show.h"
 
-enum { PATH_ROOM = 160, OUTPUT_BYTES = 64 << 10, INPUT_BYTES = 1024, END_KEY = 0x1d, SILENT_MS = 40000, SLOT_MOST = 15 };
+enum {
+	PATH_ROOM = 160,
+	OUTPUT_BYTES = 64 << 10,
+	INPUT_BYTES = 1024,
+	END_KEY = 0x1d,
+	SILENT_MS = 40000,
+	SLOT_MOST = 15
+};
 
 struct console {
 	struct ctl *ctl;
@@ -41,15 +48,22 @@ static enum ctl_exit put(struct console *console, uint64_t at, const char *base6
 	size_t count;
 
 	if (base64 == NULL ||
-	    sodium_base642bin(bytes, sizeof(bytes), base64, strlen(base64), NULL, &count, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
-		return ctl_say(console->ctl, CTL_FAILED, "the controller's answer holds no console output");
+	    sodium_base642bin(bytes, sizeof(bytes), base64, strlen(base64), NULL, &count, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) != 0) {
+		return ctl_say(console->ctl, CTL_FAILED,
+			       "the controller's answer holds no console output");
 	}
 	if (at > console->shown && console->shown != 0) {
-		fprintf(console->ctl->out, "\r\n[%llu bytes are gone]\r\n", (unsigned long long)(at - console->shown));
+		fprintf(console->ctl->out, "\r\n[%llu bytes are gone]\r\n",
+			(unsigned long long)(at - console->shown));
 	}
 	const uint64_t end = at + count;
-	const size_t skip = console->shown > at ? (size_t)(console->shown - at < count ? console->shown - at : count) : 0;
-	const size_t room = filter_take(&console->filter, (const char *)bytes + skip, count - skip, passed);
+	const size_t skip =
+		console->shown > at
+			? (size_t)(console->shown - at < count ? console->shown - at : count)
+			: 0;
+	const size_t room =
+		filter_take(&console->filter, (const char *)bytes + skip, count - skip, passed);
 	fwrite(passed, 1, room, console->ctl->out);
 	fflush(console->ctl->out);
 	console->shown = end > console->shown ? end : console->shown;
@@ -64,15 +78,16 @@ static enum ctl_exit read_kept(struct console *console)
 	json_t *json;
 
 	for (bool is_more = true; is_more && how == CTL_OK;) {
-		snprintf(path, sizeof(path), "/api/v1/nodes/%s/consoles/%u?from=%llu", console->id, console->slot,
-			 (unsigned long long)console->shown);
+		snprintf(path, sizeof(path), "/api/v1/nodes/%s/consoles/%u?from=%llu", console->id,
+			 console->slot, (unsigned long long)console->shown);
 		how = ctl_ask(console->ctl, "GET", path, NULL, &json);
 		if (how != CTL_OK) {
 			return how;
 		}
 		const uint64_t end = (uint64_t)show_number(json, "end");
 		is_more = end > console->shown && end < (uint64_t)show_number(json, "newest");
-		how = put(console, (uint64_t)show_number(json, "start"), json_string_value(json_object_get(json, "text")));
+		how = put(console, (uint64_t)show_number(json, "start"),
+			  json_string_value(json_object_get(json, "text")));
 		json_decref(json);
 	}
 	return how;
@@ -84,7 +99,8 @@ static enum ctl_exit send_input(struct console *console, const char *bytes, size
 	char path[PATH_ROOM];
 	json_t *json = NULL;
 
-	sodium_bin2base64(text, sizeof(text), (const unsigned char *)bytes, count, sodium_base64_VARIANT_ORIGINAL);
+	sodium_bin2base64(text, sizeof(text), (const unsigned char *)bytes, count,
+			  sodium_base64_VARIANT_ORIGINAL);
 	snprintf(path, sizeof(path), "/api/v1/nodes/%s/consoles/%u", console->id, console->slot);
 	json_t *body = json_pack("{ss}", "input", text);
 	const enum ctl_exit how = ctl_ask(console->ctl, "POST", path, body, &json);
@@ -117,7 +133,9 @@ static enum ctl_exit take_event(struct console *console)
 	if (strcmp(console->parser.type, "console") == 0 && json_is_object(json)) {
 		const uint64_t at = (uint64_t)show_number(json, "offset");
 		how = at > console->shown ? read_kept(console) : CTL_OK;
-		how = how == CTL_OK ? put(console, at, json_string_value(json_object_get(json, "data"))) : how;
+		how = how == CTL_OK
+			      ? put(console, at, json_string_value(json_object_get(json, "data")))
+			      : how;
 	}
 	json_decref(json);
 	follow_next(&console->parser);
@@ -139,7 +157,8 @@ static enum ctl_exit take_output(struct console *console)
 	for (size_t at = 0; at < (size_t)count && how == CTL_OK;) {
 		const ssize_t taken = follow_take(&console->parser, bytes + at, (size_t)count - at);
 		if (taken < 0) {
-			return ctl_say(console->ctl, CTL_FAILED, "the console's stream holds a line that is too long");
+			return ctl_say(console->ctl, CTL_FAILED,
+				       "the console's stream holds a line that is too long");
 		}
 		at += (size_t)taken;
 		how = console->parser.is_done ? take_event(console) : CTL_OK;
@@ -153,8 +172,9 @@ static enum ctl_exit follow_console(struct console *console, bool takes_keys)
 	enum ctl_exit how = CTL_OK;
 
 	while (how == CTL_OK && !is_over && !ferror(console->ctl->out)) {
-		struct pollfd wait[] = {{.fd = takes_keys ? console->ctl->input : -1, .events = POLLIN},
-					{.fd = console->call.fd, .events = POLLIN}};
+		struct pollfd wait[] = {
+			{.fd = takes_keys ? console->ctl->input : -1, .events = POLLIN},
+			{.fd = console->call.fd, .events = POLLIN}};
 		const bool has_more = call_has_more(&console->call);
 
 		if (poll(wait, 2, has_more ? 0 : SILENT_MS) < 0 && errno != EINTR) {
@@ -163,7 +183,8 @@ static enum ctl_exit follow_console(struct console *console, bool takes_keys)
 		if (wait[0].revents != 0) {
 			how = take_keys(console, &is_over);
 			takes_keys = takes_keys && (console->is_raw || !is_over);
-			is_over = is_over && console->is_raw; /* a pipe's end is not the watcher's */
+			is_over =
+				is_over && console->is_raw; /* a pipe's end is not the watcher's */
 		}
 		if (how == CTL_OK && !is_over && (wait[1].revents != 0 || has_more)) {
 			how = take_output(console);
@@ -178,11 +199,14 @@ static enum ctl_exit open_stream(struct console *console)
 	const struct ctl *ctl = console->ctl;
 	const struct place place = {.socket = ctl->socket, .url = ctl->url, .token = ctl->token};
 
-	snprintf(path, sizeof(path), "/api/v1/stream?topics=console:%s:%u", console->id, console->slot);
-	const enum ctl_exit how = call_open(&console->call, &place, "GET", path, "Accept: text/event-stream\r\n", NULL,
-					    clock_ms() + ctl_answer_ms(ctl));
+	snprintf(path, sizeof(path), "/api/v1/stream?topics=console:%s:%u", console->id,
+		 console->slot);
+	const enum ctl_exit how =
+		call_open(&console->call, &place, "GET", path, "Accept: text/event-stream\r\n",
+			  NULL, clock_ms() + ctl_answer_ms(ctl));
 	if (how == CTL_OK && console->call.status != 200) {
-		return ctl_say(ctl, CTL_FAILED, "the controller opens no stream, status %u", console->call.status);
+		return ctl_say(ctl, CTL_FAILED, "the controller opens no stream, status %u",
+			       console->call.status);
 	}
 	return how == CTL_OK ? CTL_OK : ctl_say(ctl, how, "%s", console->call.why);
 }
@@ -208,7 +232,8 @@ static enum ctl_exit interact(struct console *console)
 	how = how == CTL_OK ? read_kept(console) : how;
 	if (how == CTL_OK) {
 		if (has_terminal) {
-			fprintf(console->ctl->err, "\r\n[%s, guest %u; ctrl-] ends]\r\n", console->id, console->slot);
+			fprintf(console->ctl->err, "\r\n[%s, guest %u; ctrl-] ends]\r\n",
+				console->id, console->slot);
 			set_raw(console);
 		}
 		how = follow_console(console, true);
@@ -246,13 +271,18 @@ enum ctl_exit node_console(struct ctl *ctl)
 	console->ctl = ctl;
 	console->slot = (unsigned)strtoul(slot, NULL, 10);
 	console->call.fd = -1;
-	if (strlen(slot) > 2 || strspn(slot, "0123456789") != strlen(slot) || console->slot > SLOT_MOST) {
-		how = ctl_say(ctl, CTL_USAGE, "a guest's slot is a number from 0 to %d, not \"%.40s\"", SLOT_MOST, slot);
+	if (strlen(slot) > 2 || strspn(slot, "0123456789") != strlen(slot) ||
+	    console->slot > SLOT_MOST) {
+		how = ctl_say(ctl, CTL_USAGE,
+			      "a guest's slot is a number from 0 to %d, not \"%.40s\"", SLOT_MOST,
+			      slot);
 	} else {
 		how = find_node(ctl, ctl->arguments[0], console->id);
 	}
 	if (how == CTL_OK) {
-		how = ctl_has(ctl, OPT_JSON) ? ctl_say(ctl, CTL_USAGE, "a console's output is no JSON; leave --json out")
+		how = ctl_has(ctl, OPT_JSON)
+			      ? ctl_say(ctl, CTL_USAGE,
+					"a console's output is no JSON; leave --json out")
 		      : ctl->is_terminal || ctl_has(ctl, OPT_WATCH) ? interact(console)
 								    : once(console);
 	}

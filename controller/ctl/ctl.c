@@ -21,7 +21,9 @@ static bool is_set(const char *name)
 
 static const char *either(const struct ctl *ctl, enum ctl_option option, const char *variable)
 {
-	return ctl_has(ctl, option) ? ctl->values[option] : is_set(variable) ? getenv(variable) : NULL;
+	return ctl_has(ctl, option) ? ctl->values[option]
+	       : is_set(variable)   ? getenv(variable)
+				    : NULL;
 }
 
 /* One line, of printable characters. */
@@ -43,13 +45,17 @@ static enum ctl_exit read_token(struct ctl *ctl, const char *path)
 	}
 	if (count == 0 || count == (ssize_t)sizeof(ctl->token)) {
 		ctl->token[0] = '\0';
-		return ctl_say(ctl, CTL_USAGE, "--token-file %.200s holds no token; `aetherctl token add NAME` makes one", path);
+		return ctl_say(
+			ctl, CTL_USAGE,
+			"--token-file %.200s holds no token; `aetherctl token add NAME` makes one",
+			path);
 	}
 	ctl->token[count] = '\0';
 	for (ssize_t i = 0; i < count; i++) {
 		if (ctl->token[i] <= ' ' || ctl->token[i] > '~') {
 			ctl->token[0] = '\0';
-			return ctl_say(ctl, CTL_USAGE, "--token-file %.200s holds more than a token", path);
+			return ctl_say(ctl, CTL_USAGE,
+				       "--token-file %.200s holds more than a token", path);
 		}
 	}
 	return CTL_OK;
@@ -69,7 +75,9 @@ static enum ctl_exit find_place(struct ctl *ctl)
 		ctl->socket = SOCKET_DEFAULT;
 	}
 	if (ctl->url != NULL && file == NULL) {
-		return ctl_say(ctl, CTL_USAGE, "--url needs --token-file; `aetherctl token add NAME` on the controller makes a token");
+		return ctl_say(ctl, CTL_USAGE,
+			       "--url needs --token-file; `aetherctl token add NAME` on the "
+			       "controller makes a token");
 	}
 	return ctl->url != NULL ? read_token(ctl, file) : CTL_OK;
 }
@@ -81,9 +89,10 @@ static void find_terminal(struct ctl *ctl)
 	const char *term = getenv("TERM");
 
 	ctl->is_terminal = out >= 0 && isatty(out) == 1;
-	ctl->can_ask = isatty(ctl->input) == 1 && fileno(ctl->err) >= 0 && isatty(fileno(ctl->err)) == 1;
-	ctl->has_color = ctl->is_terminal && !is_set("NO_COLOR") && !ctl_has(ctl, OPT_NO_COLOR) && term != NULL &&
-			 strcmp(term, "dumb") != 0;
+	ctl->can_ask =
+		isatty(ctl->input) == 1 && fileno(ctl->err) >= 0 && isatty(fileno(ctl->err)) == 1;
+	ctl->has_color = ctl->is_terminal && !is_set("NO_COLOR") && !ctl_has(ctl, OPT_NO_COLOR) &&
+			 term != NULL && strcmp(term, "dumb") != 0;
 	ctl->columns = ctl->is_terminal && ioctl(out, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
@@ -96,7 +105,9 @@ static enum ctl_exit say_help(struct ctl *ctl, int argc, char *const *argv)
 		return CTL_OK;
 	}
 	if (noun == NULL) {
-		return ctl_say(ctl, CTL_USAGE, "there is no command \"%.40s\"; `aetherctl help` shows all", argv[0]);
+		return ctl_say(ctl, CTL_USAGE,
+			       "there is no command \"%.40s\"; `aetherctl help` shows all",
+			       argv[0]);
 	}
 	if (argc == 1) {
 		help_noun(ctl->out, noun);
@@ -104,7 +115,9 @@ static enum ctl_exit say_help(struct ctl *ctl, int argc, char *const *argv)
 	}
 	const struct command *command = command_find(argv[0], argv[1]);
 	if (command == NULL) {
-		return ctl_say(ctl, CTL_USAGE, "%s has no verb \"%.40s\"; `aetherctl help %s` shows all", argv[0], argv[1], argv[0]);
+		return ctl_say(ctl, CTL_USAGE,
+			       "%s has no verb \"%.40s\"; `aetherctl help %s` shows all", argv[0],
+			       argv[1], argv[0]);
 	}
 	help_command(ctl->out, command);
 	return CTL_OK;
@@ -124,7 +137,9 @@ static bool run_alone(struct ctl *ctl, int argc, char *const *argv, enum ctl_exi
 		fprintf(ctl->out, "aetherctl %s\n", VERSION);
 	} else if (strcmp(word, "completion") == 0) {
 		if (argc < 3 || !help_completion(ctl->out, argv[2])) {
-			*how = ctl_say(ctl, CTL_USAGE, "completion is for bash, zsh or fish: aetherctl completion bash");
+			*how = ctl_say(
+				ctl, CTL_USAGE,
+				"completion is for bash, zsh or fish: aetherctl completion bash");
 		}
 	} else if (argc < 2) {
 		help_all(ctl->err);

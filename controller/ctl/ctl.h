@@ -41,8 +41,10 @@ enum ctl_exit {
 	X(WAIT, "wait", NULL, "stays until the node is where the command brings it")               \
 	X(YES, "yes", NULL, "does not ask whether it is meant")                                    \
 	X(STATE, "state", "STATE", "those in this state alone, like running or pending")           \
-	X(ADMISSION, "admission", "WORD", "those that are discovered, pending, approved, rejected or retired") \
-	X(MATCH, "match", "TEXT", "those with this text in name, id, MAC, serial, address or hostname") \
+	X(ADMISSION, "admission", "WORD",                                                          \
+	  "those that are discovered, pending, approved, rejected or retired")                     \
+	X(MATCH, "match", "TEXT",                                                                  \
+	  "those with this text in name, id, MAC, serial, address or hostname")                    \
 	X(ALL_PENDING, "all-pending", NULL, "every node that waits for approval")                  \
 	X(OFF, "off", NULL, "ends it")                                                             \
 	X(NODE, "node", "NODE", "of this node alone")                                              \
@@ -52,7 +54,7 @@ enum ctl_exit {
 	X(SERIAL, "serial", "TEXT", "for the node with this board serial")                         \
 	X(MAC, "mac", "ADDRESS", "for the node with this address")                                 \
 	X(LABEL, "label", "KEY=VALUE", "a label for the nodes that it approves; may come again")   \
-	X(UPTO, "count", "N", "approves so many nodes, then no more")                             \
+	X(UPTO, "count", "N", "approves so many nodes, then no more")                              \
 	X(ENDS, "ends", "TIME", "until then: 2027-01-31T12:00:00Z, or from now: 90s, 30m, 8h, 7d")
 
 enum ctl_option {
@@ -64,9 +66,16 @@ enum ctl_option {
 #define OPT(symbol) (UINT32_C(1) << OPT_##symbol)
 /* Every command takes these. */
 #define OPT_GENERAL                                                                                \
-	(OPT(HELP) | OPT(JSON) | OPT(SOCKET) | OPT(URL) | OPT(TOKEN_FILE) | OPT(TIMEOUT) | OPT(NO_INPUT) | OPT(NO_COLOR))
+	(OPT(HELP) | OPT(JSON) | OPT(SOCKET) | OPT(URL) | OPT(TOKEN_FILE) | OPT(TIMEOUT) |         \
+	 OPT(NO_INPUT) | OPT(NO_COLOR))
 
-enum { CTL_ARGUMENTS_MOST = 1024, CTL_LABELS_MOST = 32, CTL_ANSWER_S = 10, CTL_WAIT_S = 300, CTL_WORD_MOST = 255 };
+enum {
+	CTL_ARGUMENTS_MOST = 1024,
+	CTL_LABELS_MOST = 32,
+	CTL_ANSWER_S = 10,
+	CTL_WAIT_S = 300,
+	CTL_WORD_MOST = 255
+};
 
 struct command;
 
@@ -112,9 +121,11 @@ enum ctl_exit ctl_confirm(const struct ctl *ctl, const char *question);
  * One request. CTL_OK: *json is the answer's, the caller's to json_decref(); NULL where it had no content. Else what
  * went wrong was said. `body` may be NULL, and is not kept.
  */
-enum ctl_exit ctl_ask(const struct ctl *ctl, const char *method, const char *path, json_t *body, json_t **json);
+enum ctl_exit ctl_ask(const struct ctl *ctl, const char *method, const char *path, json_t *body,
+		      json_t **json);
 /* All pages of a list, or its first `most` items. `query`: "a=b&c=d", encoded; "". */
-enum ctl_exit ctl_list(const struct ctl *ctl, const char *path, const char *query, unsigned most, json_t **items);
+enum ctl_exit ctl_list(const struct ctl *ctl, const char *path, const char *query, unsigned most,
+		       json_t **items);
 /* Writes the value on a line of its own. */
 void ctl_print_json(const struct ctl *ctl, const json_t *json);
 /* Appends NAME=VALUE, encoded, when there is a value. False: no room. */

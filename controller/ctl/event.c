@@ -25,8 +25,9 @@ static void print_event(const struct ctl *ctl, const json_t *event)
 		ctl_print_json(ctl, event);
 		return;
 	}
-	snprintf(line, sizeof(line), "%.19sZ  %-12s  %s%s%s%s", show_text(event, "time"), node[0] == '\0' ? "-" : node,
-		 show_text(event, "text"), actor[0] == '\0' ? "" : " (by ", actor, actor[0] == '\0' ? "" : ")");
+	snprintf(line, sizeof(line), "%.19sZ  %-12s  %s%s%s%s", show_text(event, "time"),
+		 node[0] == '\0' ? "-" : node, show_text(event, "text"),
+		 actor[0] == '\0' ? "" : " (by ", actor, actor[0] == '\0' ? "" : ")");
 	show_clean(clean, sizeof(clean), line);
 	fprintf(ctl->out, "%s\n", clean);
 	fflush(ctl->out);
@@ -75,9 +76,12 @@ static enum follow_act heard(void *argument, const char *type, json_t *json)
 	const double index = show_number(json, "index");
 
 	if (strcmp(type, "resync") == 0) {
-		ctl_say(following->ctl, CTL_OK, "some events were too old to be told again; `aetherctl event list` has them");
+		ctl_say(following->ctl, CTL_OK,
+			"some events were too old to be told again; `aetherctl event list` has "
+			"them");
 	} else if (strcmp(type, "event") == 0 && index > following->newest &&
-		   (following->node[0] == '\0' || strcmp(following->node, show_text(json, "node")) == 0)) {
+		   (following->node[0] == '\0' ||
+		    strcmp(following->node, show_text(json, "node")) == 0)) {
 		following->newest = index;
 		print_event(following->ctl, json);
 	}
@@ -89,15 +93,18 @@ static enum ctl_exit opened(void *argument)
 {
 	struct following *following = argument;
 
-	return following->newest == 0 && ctl_has(following->ctl, OPT_WATCH) ? print_kept(following) : CTL_OK;
+	return following->newest == 0 && ctl_has(following->ctl, OPT_WATCH) ? print_kept(following)
+									    : CTL_OK;
 }
 
 static enum ctl_exit run(struct ctl *ctl, bool follows)
 {
 	char id[FIND_ID_BYTES] = "";
 	struct following following = {.ctl = ctl, .node = id};
-	const struct follow follow = {.topics = "events", .heard = heard, .opened = opened, .argument = &following};
-	const enum ctl_exit how = ctl_has(ctl, OPT_NODE) ? find_node(ctl, ctl->values[OPT_NODE], id) : CTL_OK;
+	const struct follow follow = {
+		.topics = "events", .heard = heard, .opened = opened, .argument = &following};
+	const enum ctl_exit how =
+		ctl_has(ctl, OPT_NODE) ? find_node(ctl, ctl->values[OPT_NODE], id) : CTL_OK;
 
 	if (how != CTL_OK) {
 		return how;

@@ -20,7 +20,9 @@ static size_t take_text(struct filter *filter, unsigned char c, char *to)
 {
 	switch (filter->state) {
 	case FILTER_ESCAPE:
-		filter->state = begins_string(c) ? FILTER_STRING : c == ESC ? FILTER_ESCAPE : FILTER_TEXT;
+		filter->state = begins_string(c) ? FILTER_STRING
+				: c == ESC	 ? FILTER_ESCAPE
+						 : FILTER_TEXT;
 		if (filter->state == FILTER_TEXT) {
 			to[0] = (char)ESC;
 			to[1] = (char)c;
@@ -30,7 +32,8 @@ static size_t take_text(struct filter *filter, unsigned char c, char *to)
 	case FILTER_C2:
 		filter->state = FILTER_TEXT;
 		if (c >= 0x80 && c < 0xa0) { /* C1: as ESC and the byte 0x40 below */
-			filter->state = begins_string((unsigned char)(c - 0x40)) ? FILTER_STRING : FILTER_TEXT;
+			filter->state = begins_string((unsigned char)(c - 0x40)) ? FILTER_STRING
+										 : FILTER_TEXT;
 			if (filter->state == FILTER_TEXT) {
 				to[0] = (char)ESC;
 				to[1] = (char)(c - 0x40);
@@ -65,7 +68,9 @@ static size_t take_string(struct filter *filter, unsigned char c, char *to)
 	    (filter->state == FILTER_STRING_C2 && c == ST)) {
 		filter->state = FILTER_TEXT;
 	} else {
-		filter->state = c == ESC ? FILTER_STRING_ESCAPE : c == C2 ? FILTER_STRING_C2 : FILTER_STRING;
+		filter->state = c == ESC  ? FILTER_STRING_ESCAPE
+				: c == C2 ? FILTER_STRING_C2
+					  : FILTER_STRING;
 	}
 	return 0;
 }
@@ -75,8 +80,9 @@ size_t filter_take(struct filter *filter, const char *from, size_t count, char *
 	size_t at = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		at += filter->state >= FILTER_STRING ? take_string(filter, (unsigned char)from[i], to + at)
-						     : take_text(filter, (unsigned char)from[i], to + at);
+		at += filter->state >= FILTER_STRING
+			      ? take_string(filter, (unsigned char)from[i], to + at)
+			      : take_text(filter, (unsigned char)from[i], to + at);
 	}
 	return at;
 }

@@ -37,7 +37,8 @@ static bool same_mac(const char *a, const char *b)
 		if (*a == '\0' || *b == '\0') {
 			return *a == *b && digits == 12;
 		}
-		if (!isxdigit((unsigned char)*a) || tolower((unsigned char)*a) != tolower((unsigned char)*b)) {
+		if (!isxdigit((unsigned char)*a) ||
+		    tolower((unsigned char)*a) != tolower((unsigned char)*b)) {
 			return false;
 		}
 		a++, b++, digits++;
@@ -70,11 +71,13 @@ static bool fits(const json_t *node, const char *word, enum kind kind)
 	case KIND_MAC:
 		return has_mac(node, word);
 	default:
-		return strncmp(id, word, strlen(word)) == 0 || (strlen(id) > 2 && strncmp(id + 2, word, strlen(word)) == 0);
+		return strncmp(id, word, strlen(word)) == 0 ||
+		       (strlen(id) > 2 && strncmp(id + 2, word, strlen(word)) == 0);
 	}
 }
 
-static enum ctl_exit say_many(const struct ctl *ctl, const json_t *nodes, const char *word, enum kind kind, unsigned count)
+static enum ctl_exit say_many(const struct ctl *ctl, const json_t *nodes, const char *word,
+			      enum kind kind, unsigned count)
 {
 	char list[NAMED_MOST * 100] = "";
 	unsigned named = 0;
@@ -86,16 +89,18 @@ static enum ctl_exit say_many(const struct ctl *ctl, const json_t *nodes, const 
 		if (fits(node, word, kind) && named < NAMED_MOST) {
 			const size_t at = strlen(list);
 			const char *name = show_text(node, "name");
-			snprintf(list + at, sizeof(list) - at, "%s%s%s%.60s%s", named == 0 ? "" : ", ", show_text(node, "id"),
+			snprintf(list + at, sizeof(list) - at, "%s%s%s%.60s%s",
+				 named == 0 ? "" : ", ", show_text(node, "id"),
 				 name[0] == '\0' ? "" : " (", name, name[0] == '\0' ? "" : ")");
 			named++;
 		}
 	}
-	return ctl_say(ctl, CTL_USAGE, "\"%.80s\" may be %u nodes: %s%s; name one by its id", word, count, list,
-		       count > named ? ", ..." : "");
+	return ctl_say(ctl, CTL_USAGE, "\"%.80s\" may be %u nodes: %s%s; name one by its id", word,
+		       count, list, count > named ? ", ..." : "");
 }
 
-enum ctl_exit find_in(const struct ctl *ctl, const json_t *nodes, const char *word, char id[FIND_ID_BYTES])
+enum ctl_exit find_in(const struct ctl *ctl, const json_t *nodes, const char *word,
+		      char id[FIND_ID_BYTES])
 {
 	for (enum kind kind = KIND_ID; kind < KIND_COUNT; kind++) {
 		const char *found = NULL;
@@ -115,13 +120,17 @@ enum ctl_exit find_in(const struct ctl *ctl, const json_t *nodes, const char *wo
 		}
 		if (count == 1) {
 			if (!is_id(found)) {
-				return ctl_say(ctl, CTL_FAILED, "the controller named a node \"%.40s\", which is no id", found);
+				return ctl_say(
+					ctl, CTL_FAILED,
+					"the controller named a node \"%.40s\", which is no id",
+					found);
 			}
 			snprintf(id, FIND_ID_BYTES, "%s", found);
 			return CTL_OK;
 		}
 	}
-	return ctl_say(ctl, CTL_NOT_FOUND, "there is no node \"%.80s\"; `aetherctl node list` shows all", word);
+	return ctl_say(ctl, CTL_NOT_FOUND,
+		       "there is no node \"%.80s\"; `aetherctl node list` shows all", word);
 }
 
 /* The controller looks for texts with colons, as it writes addresses. */
@@ -140,8 +149,8 @@ static void as_written(char *to, const char *word)
 		digits[count++] = (char)tolower((unsigned char)*c);
 	}
 	if (count == 12) {
-		snprintf(to, 18, "%.2s:%.2s:%.2s:%.2s:%.2s:%.2s", digits, digits + 2, digits + 4, digits + 6, digits + 8,
-			 digits + 10);
+		snprintf(to, 18, "%.2s:%.2s:%.2s:%.2s:%.2s:%.2s", digits, digits + 2, digits + 4,
+			 digits + 6, digits + 8, digits + 10);
 	}
 }
 

@@ -83,23 +83,29 @@ static enum follow_act tell(const struct follow *follow, struct follow_parser *p
 }
 
 /* Until the stream breaks. *is_over: it was to end. */
-static enum ctl_exit listen_on(const struct follow *follow, struct call *call, struct follow_parser *parser, bool *is_over)
+static enum ctl_exit listen_on(const struct follow *follow, struct call *call,
+			       struct follow_parser *parser, bool *is_over)
 {
 	char bytes[8192];
 	enum ctl_exit how = CTL_OK;
 
+	call->deadline_ms = clock_ms() + SILENT_MS;
 	for (;;) {
 		struct pollfd wait = {.fd = call->fd, .events = POLLIN};
 
-		if (follow->idle_ms != 0 && !call_has_more(call) && poll(&wait, 1, (int)follow->idle_ms) == 0) {
+		if (follow->idle_ms != 0 && !call_has_more(call) &&
+		    poll(&wait, 1, (int)follow->idle_ms) == 0) {
 			follow->idle(follow->argument);
+			if (clock_ms() < call->deadline_ms) {
+				continue;
+			}
 		}
-		call->deadline_ms = clock_ms() + SILENT_MS;
 		const ssize_t count = call_read(call, bytes, sizeof(bytes), &how);
 		if (count <= 0) {
 			call_close(call);
 			return count == 0 ? CTL_UNREACHABLE : how;
 		}
+		call->deadline_ms = clock_ms() + SILENT_MS;
 		for (size_t at = 0; at < (size_t)count;) {
 			const ssize_t taken = follow_take(parser, bytes + at, (size_t)count - at);
 			if (taken < 0) {
@@ -119,13 +125,16 @@ static enum ctl_exit listen_on(const struct follow *follow, struct call *call, s
 	}
 }
 
-static enum ctl_exit open_stream(const struct ctl *ctl, const struct follow *follow, struct call *call, const char *after)
+static enum ctl_exit open_stream(const struct ctl *ctl, const struct follow *follow,
+				 struct call *call, const char *after)
 {
 	char target[TARGET_BYTES];
 	const struct place place = {.socket = ctl->socket, .url = ctl->url, .token = ctl->token};
 
-	snprintf(target, sizeof(target), "/api/v1/stream?topics=%s%s%s", follow->topics, after[0] == '\0' ? "" : "&after=", after);
-	return call_open(call, &place, "GET", target, "Accept: text/event-stream\r\n", NULL, clock_ms() + ctl_answer_ms(ctl));
+	snprintf(target, sizeof(target), "/api/v1/stream?topics=%s%s%s", follow->topics,
+		 after[0] == '\0' ? "" : "&after=", after);
+	return call_open(call, &place, "GET", target, "Accept: text/event-stream\r\n", NULL,
+			 clock_ms() + ctl_answer_ms(ctl));
 }
 
 enum ctl_exit follow_run(const struct ctl *ctl, const struct follow *follow)
@@ -135,13 +144,16 @@ enum ctl_exit follow_run(const struct ctl *ctl, const struct follow *follow)
 	bool is_first = true;
 	bool is_over = false;
 	bool is_lost = false;
-	enum ctl_exit how = call == NULL ? ctl_say(ctl, CTL_FAILED, "no memory for the stream") : CTL_OK;
+	enum ctl_exit how =
+		call == NULL ? ctl_say(ctl, CTL_FAILED, "no memory for the stream") : CTL_OK;
 
 	while (how == CTL_OK && !is_over) {
 		enum ctl_exit opened = open_stream(ctl, follow, call, parser.id);
 		if (opened == CTL_OK && call->status != 200) {
-			snprintf(call->why, sizeof(call->why), "the controller opens no stream, status %u", call->status);
-			opened = call->status == 401 || call->status == 403 ? CTL_REFUSED : CTL_FAILED;
+			snprintf(call->why, sizeof(call->why),
+				 "the controller opens no stream, status %u", call->status);
+			opened = call->status == 401 || call->status == 403 ? CTL_REFUSED
+									    : CTL_FAILED;
 			call_close(call);
 			is_first = true; /* it is not away, it refuses */
 		}

@@ -41,7 +41,8 @@ static void put_options(FILE *out, uint32_t options)
 	for (unsigned i = 0; i < OPT_COUNT; i++) {
 		const struct ctl_option_text *option = &option_texts[i];
 		if ((options >> i & 1) != 0) {
-			snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value == NULL ? "" : " ",
+			snprintf(left, sizeof(left), "--%s%s%s", option->name,
+				 option->value == NULL ? "" : " ",
 				 option->value == NULL ? "" : option->value);
 			put_pair(out, left, option->what);
 		}
@@ -58,7 +59,8 @@ void help_all(FILE *out)
 		for (unsigned j = 0; j < command_count; j++) {
 			const size_t at = strlen(verbs);
 			if (strcmp(commands[j].noun, nouns[i].name) == 0) {
-				snprintf(verbs + at, sizeof(verbs) - at, "%s%s", at == 0 ? "" : ", ", commands[j].verb);
+				snprintf(verbs + at, sizeof(verbs) - at, "%s%s",
+					 at == 0 ? "" : ", ", commands[j].verb);
 			}
 		}
 		put_pair(out, nouns[i].name, nouns[i].summary);
@@ -72,7 +74,8 @@ void help_all(FILE *out)
 	put_pair(out, "--version", "prints the version");
 	fputs("\nevery command takes\n", out);
 	put_options(out, OPT_GENERAL);
-	fputs("\nA node is named by its id, the beginning of its id, its name or a MAC address.\n", out);
+	fputs("\nA node is named by its id, the beginning of its id, its name or a MAC address.\n",
+	      out);
 }
 
 void help_noun(FILE *out, const struct noun *noun)
@@ -83,22 +86,25 @@ void help_noun(FILE *out, const struct noun *noun)
 	for (unsigned i = 0; i < command_count; i++) {
 		const struct command *command = &commands[i];
 		if (strcmp(command->noun, noun->name) == 0) {
-			snprintf(left, sizeof(left), "%s%s%s", command->verb, command->arguments[0] == '\0' ? "" : " ",
-				 command->arguments);
+			snprintf(left, sizeof(left), "%s%s%s", command->verb,
+				 command->arguments[0] == '\0' ? "" : " ", command->arguments);
 			put_pair(out, left, command->summary);
 		}
 	}
 	if (noun->alone != NULL) {
-		fprintf(out, "\n`aetherctl %s` alone is `aetherctl %s %s`.\n", noun->name, noun->name, noun->alone);
+		fprintf(out, "\n`aetherctl %s` alone is `aetherctl %s %s`.\n", noun->name,
+			noun->name, noun->alone);
 	}
 }
 
 void help_command(FILE *out, const struct command *command)
 {
 	fprintf(out, "aetherctl %s %s: ", command->noun, command->verb);
-	put_wrapped(out, command->summary, (int)(strlen(command->noun) + strlen(command->verb)) + 13);
-	fprintf(out, "\nusage: aetherctl %s %s%s%s%s\n", command->noun, command->verb, command->arguments[0] == '\0' ? "" : " ",
-		command->arguments, command->options != 0 ? " [--OPTION...]" : "");
+	put_wrapped(out, command->summary,
+		    (int)(strlen(command->noun) + strlen(command->verb)) + 13);
+	fprintf(out, "\nusage: aetherctl %s %s%s%s%s\n", command->noun, command->verb,
+		command->arguments[0] == '\0' ? "" : " ", command->arguments,
+		command->options != 0 ? " [--OPTION...]" : "");
 	if (command->more != NULL) {
 		fputc('\n', out);
 		put_wrapped(out, command->more, 0);
@@ -176,11 +182,16 @@ void help_manual(FILE *out)
 #undef X
 	};
 
-	fputs(".TH AETHERCTL 1 \"\" \"Aether EdgeCloud\" \"User Commands\"\n.SH NAME\naetherctl \\- the controller of Aether "
-	      "EdgeCloud, from the command line\n.SH SYNOPSIS\n.B aetherctl\n.I NOUN\n.RI [ VERB ]\n.RI [ ARGUMENT ...]\n"
-	      ".RB [ \\-\\-\\fIOPTION\\fR ...]\n.SH DESCRIPTION\nSpeaks with aetherd over its Unix socket, as root or as the "
-	      "user that aetherd runs as, or over HTTP on this host with a token.\nA node is named by its id, the beginning "
-	      "of its id, its name or a MAC address.\n.SH OPTIONS\nOptions stand anywhere on the line; every command takes "
+	fputs(".TH AETHERCTL 1 \"\" \"Aether EdgeCloud\" \"User Commands\"\n.SH NAME\naetherctl "
+	      "\\- the controller of Aether "
+	      "EdgeCloud, from the command line\n.SH SYNOPSIS\n.B aetherctl\n.I NOUN\n.RI [ VERB "
+	      "]\n.RI [ ARGUMENT ...]\n"
+	      ".RB [ \\-\\-\\fIOPTION\\fR ...]\n.SH DESCRIPTION\nSpeaks with aetherd over its Unix "
+	      "socket, as root or as the "
+	      "user that aetherd runs as, or over HTTP on this host with a token.\nA node is named "
+	      "by its id, the beginning "
+	      "of its id, its name or a MAC address.\n.SH OPTIONS\nOptions stand anywhere on the "
+	      "line; every command takes "
 	      "these.\n",
 	      out);
 	put_roff_options(out, OPT_GENERAL);
@@ -193,8 +204,10 @@ void help_manual(FILE *out)
 		fprintf(out, ".TP\n%d\n", exits[i].status);
 		put_roff(out, exits[i].what);
 	}
-	fputs(".SH ENVIRONMENT\n.TP\nAETHER_SOCKET\nThe Unix socket, where \\-\\-socket does not name it.\n.TP\nAETHER_URL\n"
-	      "The same for \\-\\-url.\n.TP\nAETHER_TOKEN_FILE\nThe same for \\-\\-token\\-file.\n.TP\nNO_COLOR\nNo colours.\n"
+	fputs(".SH ENVIRONMENT\n.TP\nAETHER_SOCKET\nThe Unix socket, where \\-\\-socket does not "
+	      "name it.\n.TP\nAETHER_URL\n"
+	      "The same for \\-\\-url.\n.TP\nAETHER_TOKEN_FILE\nThe same for "
+	      "\\-\\-token\\-file.\n.TP\nNO_COLOR\nNo colours.\n"
 	      ".SH FILES\n.TP\n/run/aether/aether.sock\nThe controller's Unix socket.\n",
 	      out);
 }

@@ -35,7 +35,8 @@ static void put_node(struct table *table, const json_t *node)
 	show_ago(ago, sizeof(ago), show_text(node, "last_contact"));
 	table_put(table, SHOW_PLAIN, "%s", show_text(node, "id"));
 	table_put(table, SHOW_STRONG, "%s", show_text(node, "name"));
-	table_put(table, show_state_color(state), "%s%s", state, json_is_true(json_object_get(node, "cordoned")) ? ", cordoned" : "");
+	table_put(table, show_state_color(state), "%s%s", state,
+		  json_is_true(json_object_get(node, "cordoned")) ? ", cordoned" : "");
 	table_put(table, SHOW_PLAIN, "%s", show_text(node, "address"));
 	table_put(table, SHOW_PLAIN, all == 0 ? "" : "%u/%u", running, all);
 	table_put(table, SHOW_PLAIN, "%s", ago);
@@ -59,13 +60,16 @@ static int by_name(const void *a, const void *b)
 /* Those that wait for a person come first. */
 static void draw_nodes(const struct ctl *ctl, const json_t *nodes)
 {
-	static const char *const heads[] = {"ID", "NAME", "STATE", "ADDRESS", "GUESTS", "CONTACT", "WHY"};
+	static const char *const heads[] = {"ID",     "NAME",	 "STATE", "ADDRESS",
+					    "GUESTS", "CONTACT", "WHY"};
 	const size_t count = json_array_size(nodes);
 	json_t **sorted = calloc(count + 1, sizeof(json_t *));
 	struct table table;
 
 	if (count == 0) {
-		fputs("no nodes; one appears when a machine on a network of the controller starts by its network\n", ctl->out);
+		fputs("no nodes; one appears when a machine on a network of the controller starts "
+		      "by its network\n",
+		      ctl->out);
 	}
 	if (count == 0 || sorted == NULL) {
 		free(sorted);
@@ -128,7 +132,8 @@ static bool watch_heard(struct watch *watch, const char *type, json_t *json)
 	json_array_foreach(watch->json, i, node)
 	{
 		if (strcmp(show_text(node, "id"), show_text(json, "id")) == 0) {
-			return (is_gone ? json_array_remove(watch->json, i) : json_array_set(watch->json, i, json)) == 0;
+			return (is_gone ? json_array_remove(watch->json, i)
+					: json_array_set(watch->json, i, json)) == 0;
 		}
 	}
 	return !is_gone && json_array_append(watch->json, json) == 0;
@@ -154,9 +159,14 @@ enum ctl_exit node_list(struct ctl *ctl)
 	json_t *nodes;
 
 	if (ctl_has(ctl, OPT_WATCH)) {
-		struct watch watch = {.ctl = ctl, .topics = "nodes", .heard = watch_heard, .read = watch_read, .draw = watch_draw,
-				      .reads_again = ctl_has(ctl, OPT_STATE) || ctl_has(ctl, OPT_ADMISSION) ||
-						     ctl_has(ctl, OPT_MATCH) || ctl_has(ctl, OPT_LIMIT)};
+		struct watch watch = {
+			.ctl = ctl,
+			.topics = "nodes",
+			.heard = watch_heard,
+			.read = watch_read,
+			.draw = watch_draw,
+			.reads_again = ctl_has(ctl, OPT_STATE) || ctl_has(ctl, OPT_ADMISSION) ||
+				       ctl_has(ctl, OPT_MATCH) || ctl_has(ctl, OPT_LIMIT)};
 		return watch_run(&watch);
 	}
 	const enum ctl_exit how = read_nodes(ctl, &nodes);
@@ -185,7 +195,8 @@ static void join(char *to, size_t room, const json_t *texts)
 	json_array_foreach(texts, i, text)
 	{
 		const size_t at = strlen(to);
-		snprintf(to + at, room - at, "%s%s", at == 0 ? "" : ", ", json_is_string(text) ? json_string_value(text) : "?");
+		snprintf(to + at, room - at, "%s%s", at == 0 ? "" : ", ",
+			 json_is_string(text) ? json_string_value(text) : "?");
 	}
 }
 
@@ -202,10 +213,12 @@ static void show_hardware(const struct ctl *ctl, const json_t *node)
 		   show_text(node, "port")[0] == '\0' ? "" : ", port ", show_text(node, "port"));
 	show_field(ctl, "hostname", SHOW_PLAIN, "%s", show_text(node, "hostname"));
 	if (show_number(node, "cpus") > 0) {
-		show_field(ctl, "hardware", SHOW_PLAIN, "%s, %.0f CPUs, %.0f MiB, GICv%.0f", show_text(node, "board"),
-			   show_number(node, "cpus"), show_number(node, "memory_mib"), show_number(node, "gic"));
+		show_field(ctl, "hardware", SHOW_PLAIN, "%s, %.0f CPUs, %.0f MiB, GICv%.0f",
+			   show_text(node, "board"), show_number(node, "cpus"),
+			   show_number(node, "memory_mib"), show_number(node, "gic"));
 	}
-	show_field(ctl, "core", SHOW_PLAIN, "%s", show_text(json_object_get(node, "facts"), "core_version"));
+	show_field(ctl, "core", SHOW_PLAIN, "%s",
+		   show_text(json_object_get(node, "facts"), "core_version"));
 	show_field(ctl, "release", SHOW_PLAIN, "%.12s", show_text(node, "release"));
 }
 
@@ -242,7 +255,8 @@ static void show_steps(const struct ctl *ctl, const json_t *boot)
 	size_t i;
 	json_t *step;
 
-	if (json_array_size(steps) == 0 || !show_parse_time(show_text(boot, "started"), &started_ms)) {
+	if (json_array_size(steps) == 0 ||
+	    !show_parse_time(show_text(boot, "started"), &started_ms)) {
 		return;
 	}
 	table_begin(&table, 5, heads);
@@ -258,11 +272,14 @@ static void show_steps(const struct ctl *ctl, const json_t *boot)
 		if (show_number(step, "bytes") > 0) {
 			show_bytes(bytes, sizeof(bytes), show_number(step, "bytes"));
 		}
-		table_put(&table, problem[0] != '\0' ? SHOW_BAD : SHOW_PLAIN, "%s", show_text(step, "kind"));
+		table_put(&table, problem[0] != '\0' ? SHOW_BAD : SHOW_PLAIN, "%s",
+			  show_text(step, "kind"));
 		table_put(&table, SHOW_PLAIN, "%.2f s", (double)(start_ms - started_ms) / 1000);
-		table_put(&table, SHOW_PLAIN, has_end ? "%.2f s" : "", (double)(has_end ? end_ms - start_ms : 0) / 1000);
+		table_put(&table, SHOW_PLAIN, has_end ? "%.2f s" : "",
+			  (double)(has_end ? end_ms - start_ms : 0) / 1000);
 		table_put(&table, SHOW_PLAIN, "%s", bytes);
-		table_put(&table, SHOW_PLAIN, "%s%s%s", problem, problem[0] == '\0' ? "" : ": ", show_text(step, "detail"));
+		table_put(&table, SHOW_PLAIN, "%s%s%s", problem, problem[0] == '\0' ? "" : ": ",
+			  show_text(step, "detail"));
 	}
 	table_end(&table, ctl);
 }
@@ -274,7 +291,8 @@ static void show_boot(const struct ctl *ctl, const json_t *boot)
 
 	show_ago(ago, sizeof(ago), show_text(boot, "started"));
 	fputc('\n', ctl->out);
-	show_field(ctl, "boot", SHOW_STRONG, "%s, %s%s%s", ago, outcome[0] == '\0' ? "on its way" : outcome,
+	show_field(ctl, "boot", SHOW_STRONG, "%s, %s%s%s", ago,
+		   outcome[0] == '\0' ? "on its way" : outcome,
 		   show_text(boot, "text")[0] == '\0' ? "" : ": ", show_text(boot, "text"));
 	show_steps(ctl, boot);
 }
@@ -318,7 +336,8 @@ static enum ctl_exit show_read(struct watch *watch)
 
 static bool show_heard(struct watch *watch, const char *type, json_t *json)
 {
-	return strcmp(show_text(json, strcmp(type, "step") == 0 ? "node" : "id"), watch->argument) == 0;
+	return strcmp(show_text(json, strcmp(type, "step") == 0 ? "node" : "id"),
+		      watch->argument) == 0;
 }
 
 static void show_draw(struct watch *watch)
@@ -334,8 +353,13 @@ static void show_draw(struct watch *watch)
 enum ctl_exit node_show(struct ctl *ctl)
 {
 	char id[FIND_ID_BYTES];
-	struct watch watch = {.ctl = ctl, .topics = "nodes,boots", .heard = show_heard, .read = show_read, .draw = show_draw,
-			      .reads_again = true, .argument = id};
+	struct watch watch = {.ctl = ctl,
+			      .topics = "nodes,boots",
+			      .heard = show_heard,
+			      .read = show_read,
+			      .draw = show_draw,
+			      .reads_again = true,
+			      .argument = id};
 	enum ctl_exit how = find_node(ctl, ctl->arguments[0], id);
 
 	if (how != CTL_OK || ctl_has(ctl, OPT_WATCH)) {

@@ -21,8 +21,10 @@ static void when(struct table *table, const char *time)
 	table_put(table, SHOW_PLAIN, time[0] == '\0' ? "" : "%.19sZ", time);
 }
 
-static enum ctl_exit print_list(struct ctl *ctl, const char *path, unsigned columns, const char *const *heads,
-				void (*put)(struct table *table, const json_t *item), const char *none)
+static enum ctl_exit print_list(struct ctl *ctl, const char *path, unsigned columns,
+				const char *const *heads,
+				void (*put)(struct table *table, const json_t *item),
+				const char *none)
 {
 	json_t *items;
 	struct table table;
@@ -71,7 +73,8 @@ enum ctl_exit rule_list(struct ctl *ctl)
 {
 	static const char *const heads[] = {"RULE", "MATCHES", "LABELS", "LEFT", "ENDS", "BY"};
 
-	return print_list(ctl, "/api/v1/rules", 6, heads, put_rule, "no rules; every node waits for a person");
+	return print_list(ctl, "/api/v1/rules", 6, heads, put_rule,
+			  "no rules; every node waits for a person");
 }
 
 static enum ctl_exit read_labels(const struct ctl *ctl, json_t *labels)
@@ -81,11 +84,13 @@ static enum ctl_exit read_labels(const struct ctl *ctl, json_t *labels)
 		const char *equals = strchr(ctl->labels[i], '=');
 
 		if (equals == NULL || equals == ctl->labels[i]) {
-			return ctl_say(ctl, CTL_USAGE, "--label takes KEY=VALUE, not \"%.80s\"", ctl->labels[i]);
+			return ctl_say(ctl, CTL_USAGE, "--label takes KEY=VALUE, not \"%.80s\"",
+				       ctl->labels[i]);
 		}
 		snprintf(key, sizeof(key), "%.*s", (int)(equals - ctl->labels[i]), ctl->labels[i]);
 		if (json_object_set_new(labels, key, json_string(equals + 1)) != 0) {
-			return ctl_say(ctl, CTL_USAGE, "the label \"%.80s\" is not UTF-8", ctl->labels[i]);
+			return ctl_say(ctl, CTL_USAGE, "the label \"%.80s\" is not UTF-8",
+				       ctl->labels[i]);
 		}
 	}
 	return CTL_OK;
@@ -99,30 +104,38 @@ enum ctl_exit rule_add(struct ctl *ctl)
 	json_t *json = NULL;
 
 	if (count == NULL || !ctl_has(ctl, OPT_ENDS)) {
-		return ctl_say(ctl, CTL_USAGE, "a rule needs --count, how many nodes it may approve, and --ends, until when");
+		return ctl_say(ctl, CTL_USAGE,
+			       "a rule needs --count, how many nodes it may approve, and --ends, "
+			       "until when");
 	}
 	if (strlen(count) > 6 || strspn(count, "0123456789") != strlen(count) || atoi(count) < 1) {
-		return ctl_say(ctl, CTL_USAGE, "--count takes a number from 1 on, not \"%.40s\"", count);
+		return ctl_say(ctl, CTL_USAGE, "--count takes a number from 1 on, not \"%.40s\"",
+			       count);
 	}
 	if (!show_read_ends(ctl->values[OPT_ENDS], ends)) {
-		return ctl_say(ctl, CTL_USAGE, "--ends takes 2027-01-31T12:00:00Z, or 90s, 30m, 8h, 7d; not \"%.40s\"",
-			       ctl->values[OPT_ENDS]);
+		return ctl_say(
+			ctl, CTL_USAGE,
+			"--ends takes 2027-01-31T12:00:00Z, or 90s, 30m, 8h, 7d; not \"%.40s\"",
+			ctl->values[OPT_ENDS]);
 	}
 	json_t *matches = json_object();
 	json_t *labels = json_object();
 	for (size_t i = 0; i < sizeof(matching) / sizeof(matching[0]); i++) {
 		if (ctl_has(ctl, matching[i])) {
-			json_object_set_new(matches, option_texts[matching[i]].name, json_string(ctl->values[matching[i]]));
+			json_object_set_new(matches, option_texts[matching[i]].name,
+					    json_string(ctl->values[matching[i]]));
 		}
 	}
 	enum ctl_exit how = read_labels(ctl, labels);
-	json_t *body = json_pack("{sososiss}", "matches", matches, "labels", labels, "count", atoi(count), "ends", ends);
+	json_t *body = json_pack("{sososiss}", "matches", matches, "labels", labels, "count",
+				 atoi(count), "ends", ends);
 	how = how == CTL_OK ? ctl_ask(ctl, "POST", "/api/v1/rules", body, &json) : how;
 	json_decref(body);
 	if (how == CTL_OK && ctl_has(ctl, OPT_JSON)) {
 		ctl_print_json(ctl, json);
 	} else if (how == CTL_OK) {
-		fprintf(ctl->out, "%s: approves %s nodes that match, until %s\n", show_text(json, "id"), count, ends);
+		fprintf(ctl->out, "%s: approves %s nodes that match, until %s\n",
+			show_text(json, "id"), count, ends);
 	}
 	json_decref(json);
 	return how;
@@ -148,7 +161,8 @@ enum ctl_exit rule_remove(struct ctl *ctl)
 	const char *id = ctl->arguments[0];
 
 	if (!is_id(id, 'r')) {
-		return ctl_say(ctl, CTL_NOT_FOUND, "\"%.60s\" is no rule; `aetherctl rule list` shows their ids", id);
+		return ctl_say(ctl, CTL_NOT_FOUND,
+			       "\"%.60s\" is no rule; `aetherctl rule list` shows their ids", id);
 	}
 	snprintf(path, sizeof(path), "/api/v1/rules/%s", id);
 	return drop(ctl, path, id);
@@ -169,7 +183,8 @@ enum ctl_exit token_list(struct ctl *ctl)
 {
 	static const char *const heads[] = {"TOKEN", "NAME", "MADE", "USED", "ENDS"};
 
-	return print_list(ctl, "/api/v1/tokens", 5, heads, put_token, "no tokens; `aetherctl token add NAME` makes one");
+	return print_list(ctl, "/api/v1/tokens", 5, heads, put_token,
+			  "no tokens; `aetherctl token add NAME` makes one");
 }
 
 enum ctl_exit token_add(struct ctl *ctl)
@@ -181,7 +196,9 @@ enum ctl_exit token_add(struct ctl *ctl)
 	if (ctl_has(ctl, OPT_ENDS)) {
 		if (!show_read_ends(ctl->values[OPT_ENDS], ends)) {
 			json_decref(body);
-			return ctl_say(ctl, CTL_USAGE, "--ends takes 2027-01-31T12:00:00Z, or 90s, 30m, 8h, 7d; not \"%.40s\"",
+			return ctl_say(ctl, CTL_USAGE,
+				       "--ends takes 2027-01-31T12:00:00Z, or 90s, 30m, 8h, 7d; "
+				       "not \"%.40s\"",
 				       ctl->values[OPT_ENDS]);
 		}
 		json_object_set_new(body, "ends", json_string(ends));
@@ -194,7 +211,8 @@ enum ctl_exit token_add(struct ctl *ctl)
 		char clean[300];
 		show_clean(clean, sizeof(clean), show_text(json, "token"));
 		fprintf(ctl->out, "%s\n", clean);
-		fprintf(ctl->err, "This is shown once. Keep it in a file that only its user reads, for --token-file.\n");
+		fprintf(ctl->err, "This is shown once. Keep it in a file that only its user reads, "
+				  "for --token-file.\n");
 	}
 	json_decref(json);
 	return how;
@@ -209,7 +227,8 @@ static const char *token_of(const json_t *tokens, const char *word, unsigned *co
 	*count = 0;
 	json_array_foreach(tokens, i, token)
 	{
-		if (strcmp(show_text(token, "id"), word) == 0 || strcmp(show_text(token, "name"), word) == 0) {
+		if (strcmp(show_text(token, "id"), word) == 0 ||
+		    strcmp(show_text(token, "name"), word) == 0) {
 			found = show_text(token, "id");
 			(*count)++;
 		}
@@ -234,10 +253,13 @@ enum ctl_exit token_remove(struct ctl *ctl)
 	}
 	json_decref(tokens);
 	if (count > 1) {
-		return ctl_say(ctl, CTL_USAGE, "%u tokens are named \"%.60s\"; name one by its id", count, ctl->arguments[0]);
+		return ctl_say(ctl, CTL_USAGE, "%u tokens are named \"%.60s\"; name one by its id",
+			       count, ctl->arguments[0]);
 	}
 	if (id[0] == '\0') {
-		return ctl_say(ctl, CTL_NOT_FOUND, "there is no token \"%.60s\"; `aetherctl token list` shows all", ctl->arguments[0]);
+		return ctl_say(ctl, CTL_NOT_FOUND,
+			       "there is no token \"%.60s\"; `aetherctl token list` shows all",
+			       ctl->arguments[0]);
 	}
 	snprintf(path, sizeof(path), "/api/v1/tokens/%s", id);
 	return drop(ctl, path, id);
@@ -255,7 +277,8 @@ static enum ctl_exit print_settings(const struct ctl *ctl, enum ctl_exit how, js
 	} else if (how == CTL_OK) {
 		json_object_foreach(json, key, value)
 		{
-			char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
+			char *text = json_dumps(value,
+						JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
 			fprintf(ctl->out, "%s=%s\n", key, text != NULL ? text : "?");
 			free(text);
 		}
@@ -284,10 +307,12 @@ enum ctl_exit setting_set(struct ctl *ctl)
 		const char *equals = strchr(ctl->arguments[i], '=');
 
 		if (equals == NULL || equals == ctl->arguments[i]) {
-			how = ctl_say(ctl, CTL_USAGE, "a setting is KEY=VALUE, not \"%.80s\"", ctl->arguments[i]);
+			how = ctl_say(ctl, CTL_USAGE, "a setting is KEY=VALUE, not \"%.80s\"",
+				      ctl->arguments[i]);
 			break;
 		}
-		snprintf(key, sizeof(key), "%.*s", (int)(equals - ctl->arguments[i]), ctl->arguments[i]);
+		snprintf(key, sizeof(key), "%.*s", (int)(equals - ctl->arguments[i]),
+			 ctl->arguments[i]);
 		json_t *value = json_loads(equals + 1, JSON_DECODE_ANY, NULL);
 		json_object_set_new(body, key, value != NULL ? value : json_string(equals + 1));
 	}
@@ -310,7 +335,8 @@ enum ctl_exit sign_in_make(struct ctl *ctl)
 		show_clean(clean, sizeof(clean), show_text(json, "url"));
 		fprintf(ctl->out, "%s\n", clean);
 		show_clean(clean, sizeof(clean), show_text(json, "ends"));
-		fprintf(ctl->err, "Good once, until %.19sZ. Whoever opens it is the admin.\n", clean);
+		fprintf(ctl->err, "Good once, until %.19sZ. Whoever opens it is the admin.\n",
+			clean);
 	}
 	json_decref(json);
 	return how;

@@ -145,20 +145,23 @@ static void put_cut(const char *text, unsigned room, FILE *out)
 	}
 }
 
-static void put_line(const struct table *table, const struct ctl *ctl, const unsigned *widths, char *const *cells,
-		     const unsigned char *colors)
+static void put_line(const struct table *table, const struct ctl *ctl, const unsigned *widths,
+		     char *const *cells, const unsigned char *colors)
 {
 	unsigned at = 0;
 
 	for (unsigned c = 0; c < table->columns; c++) {
 		const bool is_last = c + 1 == table->columns;
-		const char *color = !ctl->has_color ? "" : colors == NULL ? sgr[SHOW_FAINT] : sgr[colors[c]];
+		const char *color = !ctl->has_color  ? ""
+				    : colors == NULL ? sgr[SHOW_FAINT]
+						     : sgr[colors[c]];
 		const unsigned left = ctl->columns > at + 8 ? ctl->columns - at : 8;
 
 		if (color[0] != '\0') {
 			fprintf(ctl->out, "\033[%sm", color);
 		}
-		put_cut(cells[c], is_last && ctl->is_terminal && ctl->columns > 0 ? left : 10000, ctl->out);
+		put_cut(cells[c], is_last && ctl->is_terminal && ctl->columns > 0 ? left : 10000,
+			ctl->out);
 		if (color[0] != '\0') {
 			fputs("\033[0m", ctl->out);
 		}
@@ -181,7 +184,8 @@ unsigned table_end(struct table *table, const struct ctl *ctl)
 	}
 	put_line(table, ctl, widths, heads, NULL);
 	for (unsigned r = 0; r < table->rows; r++) {
-		put_line(table, ctl, widths, table->cells + (size_t)r * table->columns, table->colors + (size_t)r * table->columns);
+		put_line(table, ctl, widths, table->cells + (size_t)r * table->columns,
+			 table->colors + (size_t)r * table->columns);
 	}
 	if (table->is_broken) {
 		fputs("aetherctl: memory was short, some rows are missing\n", ctl->err);
@@ -194,7 +198,8 @@ unsigned table_end(struct table *table, const struct ctl *ctl)
 	return table->rows + 1;
 }
 
-void show_field(const struct ctl *ctl, const char *key, enum show_color color, const char *format, ...)
+void show_field(const struct ctl *ctl, const char *key, enum show_color color, const char *format,
+		...)
 {
 	char text[1024];
 	char clean[1024];

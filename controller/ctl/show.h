@@ -6,7 +6,8 @@
 enum { SHOW_COLUMNS_MOST = 10, SHOW_CELL_BYTES = 400 };
 
 /* X(symbol, SGR) */
-#define SHOW_COLORS(X) X(PLAIN, "") X(GOOD, "32") X(BUSY, "33") X(BAD, "31") X(FAINT, "2") X(STRONG, "1")
+#define SHOW_COLORS(X)                                                                             \
+	X(PLAIN, "") X(GOOD, "32") X(BUSY, "33") X(BAD, "31") X(FAINT, "2") X(STRONG, "1")
 
 enum show_color {
 #define X(symbol, sgr) SHOW_##symbol,
@@ -31,7 +32,8 @@ unsigned show_width(const char *text);
 
 void table_begin(struct table *table, unsigned columns, const char *const *heads);
 /* The next cell, of the next row after a row's last. NULL and "" become "-". */
-void table_put(struct table *table, enum show_color color, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void table_put(struct table *table, enum show_color color, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Prints and frees it. On a terminal the last column is cut to what is left of the line. Lines that were printed. */
 unsigned table_end(struct table *table, const struct ctl *ctl);
 
@@ -49,7 +51,7 @@ bool show_parse_time(const char *text, int64_t *wall_ms);
 /* --ends: such a time, or a span from now. *time is room for one. */
 bool show_read_ends(const char *text, char time[32]);
 /* "  key  value" with the key faint; a value of "" is left out. */
-void show_field(const struct ctl *ctl, const char *key, enum show_color color, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void show_field(const struct ctl *ctl, const char *key, enum show_color color, const char *format,
+		...) __attribute__((format(printf, 4, 5)));
 /* "name=value name=value" of an object of texts. */
 void show_labels(char *to, size_t room, const json_t *labels);

@@ -24,9 +24,10 @@ enum show_color show_state_color(const char *state)
 	static const struct {
 		const char *state;
 		enum show_color color;
-	} colors[] = {{"running", SHOW_GOOD}, {"succeeded", SHOW_GOOD}, {"pending", SHOW_BUSY}, {"booting", SHOW_BUSY},
-		      {"suspect", SHOW_BUSY}, {"failed", SHOW_BAD},	{"down", SHOW_BAD},	{"clash", SHOW_BAD},
-		      {"retired", SHOW_FAINT}, {"rejected", SHOW_FAINT}, {"off", SHOW_FAINT}};
+	} colors[] = {{"running", SHOW_GOOD},	{"succeeded", SHOW_GOOD}, {"pending", SHOW_BUSY},
+		      {"booting", SHOW_BUSY},	{"suspect", SHOW_BUSY},	  {"failed", SHOW_BAD},
+		      {"down", SHOW_BAD},	{"clash", SHOW_BAD},	  {"retired", SHOW_FAINT},
+		      {"rejected", SHOW_FAINT}, {"off", SHOW_FAINT}};
 
 	for (size_t i = 0; i < sizeof(colors) / sizeof(colors[0]); i++) {
 		if (strcmp(colors[i].state, state) == 0) {
@@ -83,12 +84,13 @@ bool show_parse_time(const char *text, int64_t *wall_ms)
 	int end = 0;
 
 	if (text == NULL || strlen(text) > 30 ||
-	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
-		   &end) != 6) {
+	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &end) != 6) {
 		return false;
 	}
-	if (tm.tm_year < 2000 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 ||
-	    tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60) {
+	if (tm.tm_year < 2000 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+	    tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 ||
+	    tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60) {
 		return false;
 	}
 	const char *rest = text + end;

@@ -31,7 +31,8 @@ static enum follow_act heard(void *argument, const char *type, json_t *json)
 	if (strcmp(type, "resync") == 0) {
 		watch->is_changed = watch->read(watch) == CTL_OK || watch->is_changed;
 	} else if (strcmp(type, "hello") != 0) {
-		watch->is_changed = watch->heard == NULL || watch->heard(watch, type, json) || watch->is_changed;
+		watch->is_changed = watch->heard == NULL || watch->heard(watch, type, json) ||
+				    watch->is_changed;
 	}
 	draw(watch);
 	return ferror(watch->ctl->out) ? FOLLOW_END : FOLLOW_ON;
@@ -55,7 +56,11 @@ static void idle(void *argument)
 
 enum ctl_exit watch_run(struct watch *watch)
 {
-	const struct follow follow = {.topics = watch->topics, .heard = heard, .opened = opened, .idle = idle, .idle_ms = DRAW_MS,
+	const struct follow follow = {.topics = watch->topics,
+				      .heard = heard,
+				      .opened = opened,
+				      .idle = idle,
+				      .idle_ms = DRAW_MS,
 				      .argument = watch};
 	const enum ctl_exit how = follow_run(watch->ctl, &follow);
 
