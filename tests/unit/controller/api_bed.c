@@ -198,10 +198,10 @@ int api_bed_remove(void **state)
 	(void)state;
 	http_server_stop(bed.server);
 	api_free(bed.api);
+	http_auth_free(bed.auth);
+	store_close(bed.store); /* what is still committed is told to the fleet */
 	fleet_free(bed.fleet);
 	bus_free(bed.bus);
-	http_auth_free(bed.auth);
-	store_close(bed.store);
 	client_free(&answer);
 	json_decref(description);
 	snprintf(command, sizeof(command), "rm -r '%s'", bed.folder);
