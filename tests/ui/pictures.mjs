@@ -19,6 +19,7 @@ const page = await context.newPage();
 async function take(name, height) {
 	const path = join(out, `${name}.png`);
 	await page.setViewportSize({ width: 1280, height });
+	await page.evaluate(() => document.activeElement?.matches('button') && document.activeElement.blur());
 	await page.mouse.move(640, 2);
 	await page.waitForTimeout(300);
 	await page.screenshot({ path });
@@ -50,9 +51,9 @@ const lanes = page.locator('section', { has: page.locator('.waterfall') });
 await lanes.screenshot({ path: join(out, 'boot.png') });
 
 await page.getByRole('link', { name: /^Console of/ }).first().click();
-await page.waitForFunction(() => document.querySelector('.xterm-rows')?.innerText.match(/~\s#/), null, { timeout: WAIT_MS });
+await page.waitForFunction(() => /~\s*#/.test(document.querySelector('.xterm-rows')?.textContent));
 await page.getByRole('button', { name: 'Type' }).click();
 await page.keyboard.type('uname -a\r', { delay: 30 });
-await page.waitForFunction(() => document.querySelector('.xterm-rows')?.innerText.includes('GNU/Linux'));
+await page.waitForFunction(() => document.querySelector('.xterm-rows')?.textContent.includes('GNU/Linux'));
 await take('console', 620);
 await close();

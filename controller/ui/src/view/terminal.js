@@ -13,6 +13,8 @@ const SCROLLBACK = 10_000;
 const PIECE_BYTES = 1024; // of input, in one request
 const OSC_REFUSED = [0, 1, 2, 4, 8, 9, 10, 11, 12, 52, 104, 110, 111, 112, 777, 1337];
 
+const WAITS_MOST = 40; // for output that is with the node still: half a minute
+
 function colours(element) {
 	const of = (name) => getComputedStyle(element).getPropertyValue(name).trim();
 	return { background: of('--terminal-bg'), foreground: of('--terminal-text'), cursor: of('--terminal-text'),
@@ -67,6 +69,7 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 		}
 		fetching = true;
 		try {
+			let waits = 0;
 			for (let isMore = true; isMore && !isOver;) {
 				const piece = await api('GET', `/nodes/${id}/consoles/${slot}?from=${Math.max(0, have)}`);
 				const data = base64.decode(piece.text ?? '');
@@ -79,8 +82,12 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 					state.value = { ...state.peek(), lost: state.peek().lost + piece.start - Math.max(0, have) };
 				}
 				have = Math.max(have, piece.start);
-				isMore = data.length > 0 && piece.end < piece.newest;
+				isMore = piece.end < piece.newest && waits < WAITS_MOST;
 				take({ offset: piece.start, data });
+				if (isMore && !data.length) {
+					// Nobody looked before: the controller knows how much there is, and asks the node for it now.
+					await new Promise((resolve) => setTimeout(resolve, Math.min(100 * ++waits, 1000)));
+				}
 			}
 			state.value = { ...state.peek(), what: 'ready', error: null };
 		} catch (error) {
