@@ -124,7 +124,7 @@ void subject_end(struct subject *subject)
 	}
 }
 
-double subject_cpu_s(const struct subject *subject)
+double subject_cpu_s(const struct subject *subject, double *system_s)
 {
 	char path[64];
 	char line[1024] = "";
@@ -142,6 +142,9 @@ double subject_cpu_s(const struct subject *subject)
 			user = system = 0;
 		}
 		fclose(file);
+	}
+	if (system_s != NULL) {
+		*system_s = (double)system / (double)sysconf(_SC_CLK_TCK);
 	}
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }

@@ -16,8 +16,9 @@ struct subject {
 /* Starts the program; `bundle` may be NULL. False: it was said on standard error. */
 bool subject_start(struct subject *subject, const char *program, const char *bundle);
 void subject_end(struct subject *subject);
-/* CPU that it has used, in seconds; its resident memory in KiB, now. */
-double subject_cpu_s(const struct subject *subject);
+/* CPU that it has used, in seconds; `system_s` (may be NULL): of it in the kernel. */
+double subject_cpu_s(const struct subject *subject, double *system_s);
+/* Its resident memory now. */
 unsigned long subject_rss_kib(const struct subject *subject);
 /* Over the Unix socket. NULL: it was said. The caller's to json_decref(); an answer without content is {}. */
 json_t *subject_ask(const struct subject *subject, const char *method, const char *path, const char *body);
