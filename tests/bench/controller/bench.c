@@ -179,6 +179,26 @@ static unsigned count_of(const struct fleet_bench *bench, const char *state)
 	return (unsigned)count;
 }
 
+/* By the stage, which silence does not hide. */
+static unsigned count_failed(const struct fleet_bench *bench)
+{
+	char next[64] = "";
+	unsigned count = 0;
+
+	do {
+		json_t *page = read_page(bench, "", next);
+		size_t i;
+		json_t *node;
+		json_array_foreach(json_object_get(page, "items"), i, node)
+		{
+			const char *stage = json_string_value(json_object_get(node, "stage"));
+			count += stage != NULL && strcmp(stage, "failed") == 0;
+		}
+		json_decref(page);
+	} while (next[0] != '\0');
+	return count;
+}
+
 static bool settle(const struct fleet_bench *bench)
 {
 	const uint64_t until_ms = clock_ms() + SETTLE_MS;
@@ -267,7 +287,8 @@ static void measure_beats(struct fleet_bench *bench)
 	const unsigned long sent_now = atomic_load(&bench->beats.sent) - sent;
 	const unsigned long acks_now = atomic_load(&bench->beats.acks) - acks;
 	pause_ms(3000);
-	const unsigned failed = count_of(bench, "failed");
+	const unsigned failed = count_failed(bench);
+	const unsigned silent = count_of(bench, "suspect") + count_of(bench, "down");
 	char what[80];
 
 	snprintf(what, sizeof(what), "heartbeats of %u nodes at 1 Hz, %d s: CPU", bench->count,
@@ -277,8 +298,8 @@ static void measure_beats(struct fleet_bench *bench)
 	row("  beats sent / acknowledged", "", -1, "%lu / %lu (%.3f %%), latest %.0f ms", sent_now,
 	    acks_now, (double)acks_now * 100 / (double)sent_now,
 	    (double)atomic_load(&bench->beats.late_us) / 1000);
-	row("  state changes made / lost", "none lost", failed == fails, "%u / %d", fails,
-	    (int)fails - (int)failed);
+	row("  state changes made / lost", "none lost", failed == fails, "%u / %d; %u nodes silent",
+	    fails, (int)fails - (int)failed, silent);
 }
 
 static void measure_memory(const struct fleet_bench *bench, unsigned long mib_most)
@@ -484,8 +505,7 @@ static void head(void)
 	double load[1] = {0};
 
 	(void)getloadavg(load, 1);
-	printf("the controller: aetherd and its load share %ld CPUs, %.1f of which others had in "
-	       "the last minute\n\n",
+	printf("the controller: aetherd and its load share %ld CPUs; load average at the start %.1f\n\n",
 	       sysconf(_SC_NPROCESSORS_ONLN), load[0]);
 	row("what", "reach", -1, "measured");
 }
