@@ -253,7 +253,7 @@ compiles-simulation: $(foreach d,hv svc,$(call syntax,$(d)) $(filter-out %/servi
 
 # What a user types.
 .PHONY: sim sim-stop run test check soak bench deps deps-update doctor lint format size clean distclean fresh help
-sim: deps ## the controller's network and NODES=3 QEMU nodes, as root (CPUS= MEM= GIC= UNTIL= TIMEOUT=)
+sim: deps ## the controller and NODES=3 QEMU nodes, as root (APPROVE=auto CPUS= MEM= GIC= UNTIL= TIMEOUT=)
 	@$(user_make) all $(third_uboot)
 	@trap '$(hand_over)' EXIT; netboot/sim/sim
 sim-stop: ## ends what a `make sim` left behind

@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dnsmasq's configuration, as text, from a value: no file is read or written here.
- *
- * dnsmasq reads its file leniently: a comma starts a new field, " #" a comment, a host whose name is
- * "ignore" is not served, one called "10" gets a lease of ten seconds. So every string is checked
- * against the characters that can only mean themselves before it is written; a string from outside
- * never adds a line or a field (invariant: one call of put() is one line of the file).
+ * dnsmasq's configuration, as text, from a value: no file is read or written here. What is written was checked before
+ * (check.c); invariant: one call of put() is one line of the file. A network's lines carry the tag that dnsmasq gives
+ * every packet: the interface's name.
  *
  * Which client gets which file (facts about the clients, not choices):
  * - U-Boot's own network stack says DHCP option 93 = 0x0016 and reads the boot file from the header
  *   only, so `dhcp-no-override` keeps it there; the TFTP server is siaddr, it ignores option 66.
  * - The same U-Boot says 0x000b (UEFI, arm64) once it tries EFI, as does real UEFI firmware. Such a
  *   client must be given a PE/COFF program or nothing; our image is not one, so it gets nothing.
+ * - A Raspberry Pi's firmware says that it is an x86 BIOS. What tells it apart is option 97 ("RPi4", "RPi5"; sixteen
+ *   times 0x44 from a 3B's ROM) or, where that is a serial number, its maker's MAC. It goes on asking for an address
+ *   until option 43 has a boot menu with its own words in it; which files it wants it knows by itself.
  * - A client that names its own file (a boot script does) gets it by TFTP whatever DHCP said.
  */
 #include "render.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
+
 /* Processor architecture types of DHCP option 93 (RFC 4578 s2.1, IANA "Processor Architecture Types"). */
+#define CLIENT_ARCH_X86_BIOS 0x0000u
 #define CLIENT_ARCH_UBOOT_ARM64 0x0016u
 
-/* The `file` field of a DHCP header with its NUL (RFC 2131 s2). */
-#define BOOT_FILE_BYTES 128u
-/* What dnsmasq accepts for a lease at least. */
-#define LEASE_MIN_S 120u
-#define PATH_BYTES_MAX 1024u
+/* Leases and transfers beyond the expected nodes: machines are exchanged, and loaders ask twice. */
+#define LEASES_LEAST 64u
+#define TRANSFERS_LEAST 64u
+#define TRANSFERS_MOST 4096u
 
 struct out {
 	char *text;
@@ -60,231 +61,139 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *out, const cha
 
 const char *ipv4_print(ipv4_t address, char text[static IPV4_TEXT_BYTES])
 {
-	(void)snprintf(text, IPV4_TEXT_BYTES, "%u.%u.%u.%u", address.bits >> 24,
-		address.bits >> 16 & 0xff, address.bits >> 8 & 0xff, address.bits & 0xff);
+	(void)snprintf(text, IPV4_TEXT_BYTES, "%u.%u.%u.%u", address.bits >> 24, address.bits >> 16 & 0xff,
+		       address.bits >> 8 & 0xff, address.bits & 0xff);
 	return text;
 }
 
-static bool is_alpha(char c)
+static void put_host(struct out *out, const struct render_host *host, const char *start)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	char address[IPV4_TEXT_BYTES] = "";
+
+	if (host->address.bits != 0) {
+		(void)ipv4_print(host->address, address);
+	}
+	put(out, "%s%02x:%02x:%02x:%02x:%02x:%02x%s%s%s%s", start, host->mac[0], host->mac[1], host->mac[2],
+	    host->mac[3], host->mac[4], host->mac[5], address[0] != '\0' ? "," : "", address,
+	    host->name != NULL ? "," : "", host->name != NULL ? host->name : "");
 }
 
-static bool is_digit(char c)
+static void put_servers(struct out *out, const struct render_network *network, const char *option,
+			const ipv4_t *servers, size_t count)
 {
-	return c >= '0' && c <= '9';
-}
-
-/* Whether `text` has 1 to `max` characters, each a letter, a digit or one of `others`. */
-static bool is_word(const char *text, size_t max, const char *others)
-{
-	size_t length = strnlen(text, max + 1);
-
-	if (length == 0 || length > max) {
-		return false;
-	}
-	for (size_t i = 0; i < length; i++) {
-		if (!is_alpha(text[i]) && !is_digit(text[i]) && strchr(others, text[i]) == NULL) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static int check_path(const char *what, const char *path, struct provision_error *error)
-{
-	if (path == NULL || path[0] != '/' || strnlen(path, PATH_BYTES_MAX) == PATH_BYTES_MAX) {
-		return provision_fail(error, "%s: an absolute path of less than %u bytes is needed",
-			what, PATH_BYTES_MAX);
-	}
-	for (const char *c = path; *c != '\0'; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f || strchr(",#\"\\", *c) != NULL) {
-			return provision_fail(error,
-				"%s: dnsmasq cannot be given a path with a control "
-				"character or one of , # \" \\ in it: use another folder",
-				what);
-		}
-	}
-	if (path[strlen(path) - 1] == ' ') {
-		return provision_fail(error, "%s: the path ends in a space", what);
-	}
-	return 0;
-}
-
-/* A file below the TFTP root, as a client asks for it. */
-static int check_tftp_name(const char *what, const char *name, struct provision_error *error)
-{
-	if (name == NULL || !is_word(name, BOOT_FILE_BYTES - 1, "._-/") || name[0] == '/' ||
-		name[0] == '-') {
-		return provision_fail(error,
-			"%s: a relative name of at most %u letters, digits and . _ - / "
-			"is needed",
-			what, BOOT_FILE_BYTES - 1);
-	}
-	if (strstr(name, "..") != NULL) {
-		return provision_fail(error, "%s: '%s' leads out of the TFTP root", what, name);
-	}
-	return 0;
-}
-
-static ipv4_t netmask(const struct render_conf *conf)
-{
-	return (ipv4_t){~UINT32_C(0) << (32 - conf->prefix_bits)};
-}
-
-/* An address that a machine on the served network can have. */
-static int check_address(const struct render_conf *conf, const char *what, ipv4_t address,
-	struct provision_error *error)
-{
+	char list[RENDER_SERVERS_MAX * (IPV4_TEXT_BYTES + 1)] = "";
 	char text[IPV4_TEXT_BYTES];
-	char server[IPV4_TEXT_BYTES];
-	uint32_t mask = netmask(conf).bits;
-	uint32_t host = address.bits & ~mask;
+	size_t length = 0;
 
-	if ((address.bits & mask) != (conf->server.bits & mask) || host == 0 || host == ~mask) {
-		return provision_fail(error, "%s: %s is not a host's address in %s/%u", what,
-			ipv4_print(address, text), ipv4_print(conf->server, server),
-			conf->prefix_bits);
+	for (size_t i = 0; i < count; i++) {
+		length += (size_t)snprintf(list + length, sizeof(list) - length, ",%s", ipv4_print(servers[i], text));
 	}
-	return 0;
+	if (count > 0) {
+		put(out, "dhcp-option=tag:%s,option:%s%s", network->interface, option, list);
+	}
 }
 
-static int check_network(const struct render_conf *conf, struct provision_error *error)
-{
-	if (conf->interface == NULL || !is_word(conf->interface, 15, "._-")) {
-		return provision_fail(
-			error, "interface: 1 to 15 letters, digits and . _ - are needed");
-	}
-	if (conf->prefix_bits < 8 || conf->prefix_bits > 30) {
-		return provision_fail(error, "server: the network's prefix is %u bits, not 8 to 30",
-			conf->prefix_bits);
-	}
-	if (check_address(conf, "server", conf->server, error) < 0 ||
-		check_address(conf, "range", conf->range_first, error) < 0 ||
-		check_address(conf, "range", conf->range_last, error) < 0) {
-		return -1;
-	}
-	if (conf->range_first.bits > conf->range_last.bits) {
-		return provision_fail(error, "range: its end is before its start");
-	}
-	if (conf->server.bits >= conf->range_first.bits &&
-		conf->server.bits <= conf->range_last.bits) {
-		return provision_fail(error, "range: it holds the server's own address");
-	}
-	if (conf->router.bits != 0 && check_address(conf, "router", conf->router, error) < 0) {
-		return -1;
-	}
-	if (conf->lease_s < LEASE_MIN_S) {
-		return provision_fail(error, "lease: %u s is less than dnsmasq's least, %u s",
-			conf->lease_s, LEASE_MIN_S);
-	}
-	return 0;
-}
-
-static int check_files(const struct render_conf *conf, struct provision_error *error)
-{
-	if (check_tftp_name("boot file", conf->boot_file, error) < 0 ||
-		(conf->pxe_config != NULL &&
-			check_tftp_name("pxe config", conf->pxe_config, error) < 0) ||
-		(conf->bundle != NULL && check_tftp_name("bundle", conf->bundle, error) < 0) ||
-		check_path("tftp root", conf->tftp_root, error) < 0 ||
-		check_path("lease file", conf->lease_file, error) < 0 ||
-		check_path("log file", conf->log_file, error) < 0) {
-		return -1;
-	}
-	if (conf->user != NULL && (!is_word(conf->user, 32, "_-") || conf->user[0] == '-' ||
-					  is_digit(conf->user[0]))) {
-		return provision_fail(error, "user: '%.40s' is not a user's name", conf->user);
-	}
-	if (conf->tftp_max < 1 || conf->tftp_max > 65535) {
-		return provision_fail(error, "tftp max: %u is not 1 to 65535", conf->tftp_max);
-	}
-	return 0;
-}
-
-static int check_host(const struct render_conf *conf, size_t index, struct provision_error *error)
-{
-	static const uint8_t no_mac[6];
-	const struct render_host *host = &conf->hosts[index];
-	char what[32];
-
-	(void)snprintf(what, sizeof(what), "host %zu", index + 1);
-	if ((host->mac[0] & 1) != 0 || memcmp(host->mac, no_mac, sizeof(no_mac)) == 0) {
-		return provision_fail(error, "%s: its MAC address is not one station's", what);
-	}
-	if (check_address(conf, what, host->address, error) < 0) {
-		return -1;
-	}
-	if (host->address.bits == conf->server.bits) {
-		return provision_fail(error, "%s: its address is the server's", what);
-	}
-	/* A name must not look like dnsmasq's own words; a lease time starts with a digit. */
-	if (host->name != NULL &&
-		(!is_word(host->name, 63, "-") || !is_alpha(host->name[0]) ||
-			strcmp(host->name, "ignore") == 0 || strcmp(host->name, "infinite") == 0)) {
-		return provision_fail(
-			error, "%s: '%.63s' cannot be a host's name", what, host->name);
-	}
-	for (size_t i = 0; i < index; i++) {
-		const struct render_host *other = &conf->hosts[i];
-
-		if (memcmp(other->mac, host->mac, sizeof(host->mac)) == 0 ||
-			other->address.bits == host->address.bits) {
-			return provision_fail(
-				error, "%s: its MAC or IP address is also host %zu's", what, i + 1);
-		}
-	}
-	return 0;
-}
-
-static int check(const struct render_conf *conf, struct provision_error *error)
-{
-	if (check_network(conf, error) < 0 || check_files(conf, error) < 0) {
-		return -1;
-	}
-	if (conf->host_count > RENDER_HOSTS_MAX) {
-		return provision_fail(
-			error, "%zu hosts are more than %u", conf->host_count, RENDER_HOSTS_MAX);
-	}
-	for (size_t i = 0; i < conf->host_count; i++) {
-		if (check_host(conf, i, error) < 0) {
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static void put_dhcp(struct out *out, const struct render_conf *conf)
+static void put_network(struct out *out, const struct render_network *network)
 {
 	char first[IPV4_TEXT_BYTES];
 	char last[IPV4_TEXT_BYTES];
 	char mask[IPV4_TEXT_BYTES];
 	char router[IPV4_TEXT_BYTES];
 
+	put(out, "dhcp-range=%s,%s,%s,%us", ipv4_print(network->range_first, first),
+	    ipv4_print(network->range_last, last), ipv4_print(render_netmask(network), mask), network->lease_s);
+	if (network->router.bits == 0) {
+		put(out, "dhcp-option=tag:%s,option:router", network->interface);
+	} else {
+		put(out, "dhcp-option=tag:%s,option:router,%s", network->interface,
+		    ipv4_print(network->router, router));
+	}
+	put_servers(out, network, "dns-server", network->dns, network->dns_count);
+	put_servers(out, network, "ntp-server", network->ntp, network->ntp_count);
+	if (network->unknown != RENDER_ENROLL) {
+		put(out, "dhcp-ignore=tag:%s,tag:!known", network->interface);
+	}
+}
+
+/* Addresses that can be leased at all. */
+static size_t address_count(const struct render_conf *conf)
+{
+	size_t count = conf->host_count;
+
+	for (size_t i = 0; i < conf->network_count; i++) {
+		count += conf->networks[i].range_last.bits - conf->networks[i].range_first.bits + 1;
+	}
+	return count;
+}
+
+static size_t lease_max(const struct render_conf *conf)
+{
+	const size_t most = address_count(conf);
+	const size_t wanted = (size_t)conf->nodes * 2 < LEASES_LEAST ? LEASES_LEAST : (size_t)conf->nodes * 2;
+
+	return conf->nodes != 0 && wanted < most ? wanted : most;
+}
+
+static size_t tftp_max(const struct render_conf *conf)
+{
+	const size_t nodes = conf->nodes != 0 ? conf->nodes : address_count(conf);
+	const size_t wanted = nodes * 2 < TRANSFERS_LEAST ? TRANSFERS_LEAST : nodes * 2;
+
+	return conf->tftp_max != 0 ? conf->tftp_max : wanted < TRANSFERS_MOST ? wanted : TRANSFERS_MOST;
+}
+
+static void put_dhcp(struct out *out, const struct render_conf *conf)
+{
 	put(out, "%s", "");
-	put(out, "# Addresses. The network is ours alone: no ping before an offer, which costs a "
-	         "node "
-		 "seconds.");
+	put(out, "# Addresses. The network is ours alone: no ping before an offer, which costs a node seconds.");
 	put(out, "dhcp-authoritative");
 	put(out, "no-ping");
-	put(out, "dhcp-range=%s,%s,%s,%us", ipv4_print(conf->range_first, first),
-		ipv4_print(conf->range_last, last), ipv4_print(netmask(conf), mask), conf->lease_s);
-	put(out, "dhcp-lease-max=%zu",
-		(size_t)(conf->range_last.bits - conf->range_first.bits) + 1 + conf->host_count);
-	put(out, "dhcp-leasefile=%s", conf->lease_file);
-	if (conf->router.bits == 0) {
-		put(out, "dhcp-option=option:router");
-	} else {
-		put(out, "dhcp-option=option:router,%s", ipv4_print(conf->router, router));
+	for (size_t i = 0; i < conf->network_count; i++) {
+		put_network(out, &conf->networks[i]);
 	}
-	for (size_t i = 0; i < conf->host_count; i++) {
-		const struct render_host *host = &conf->hosts[i];
-		char address[IPV4_TEXT_BYTES];
+	put(out, "dhcp-lease-max=%zu", lease_max(conf));
+	if (conf->lease_file != NULL) {
+		put(out, "dhcp-leasefile=%s", conf->lease_file);
+	} else {
+		put(out, "leasefile-ro");
+	}
+	if (conf->lease_script != NULL) {
+		put(out, "dhcp-script=%s", conf->lease_script);
+	}
+	if (conf->hosts_file != NULL) {
+		put(out, "dhcp-hostsfile=%s", conf->hosts_file);
+	}
+	for (size_t i = 0; i < conf->host_count && conf->hosts_file == NULL; i++) {
+		put_host(out, &conf->hosts[i], "dhcp-host=");
+	}
+}
 
-		put(out, "dhcp-host=%02x:%02x:%02x:%02x:%02x:%02x,%s%s%s", host->mac[0],
-			host->mac[1], host->mac[2], host->mac[3], host->mac[4], host->mac[5],
-			ipv4_print(host->address, address), host->name != NULL ? "," : "",
-			host->name != NULL ? host->name : "");
+static void put_pi(struct out *out, const struct render_conf *conf)
+{
+	static const char *const makers[] = {"b8:27:eb", "dc:a6:32", "e4:5f:01", "28:cd:c1", "d8:3a:dd", "2c:cf:67"};
+	char server[IPV4_TEXT_BYTES];
+
+	put(out, "%s", "");
+	put(out, "# Raspberry Pis: they look for their files by themselves, once option 43 has this menu in it.");
+	put(out, "dhcp-match=set:bios,option:client-arch,%u", CLIENT_ARCH_X86_BIOS);
+	put(out, "dhcp-vendorclass=set:pxe-bios,PXEClient:Arch:00000");
+	put(out, "dhcp-match=set:pi-model,97,00:52:50:69:34");
+	put(out, "dhcp-match=set:pi-model,97,00:52:50:69:35");
+	put(out, "dhcp-match=set:pi-model,97,00:34:69:50:52");
+	put(out, "dhcp-match=set:pi-model,97,00:44:44:44:44:44:44:44:44");
+	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+		put(out, "dhcp-mac=set:pi-maker,%s:*:*:*", makers[i]);
+	}
+	put(out, "tag-if=set:pi,tag:pi-model,tag:bios");
+	put(out, "tag-if=set:pi,tag:pi-maker,tag:bios,tag:pxe-bios");
+	/* Discovery control 3; prompt "PXE" at once; menu "Raspberry Pi Boot   ", whose spaces a 3B's ROM wants. */
+	put(out, "dhcp-option=tag:pi,43,06:01:03:0a:04:00:50:58:45:09:17:00:00:14:"
+		 "52:61:73:70:62:65:72:72:79:20:50:69:20:42:6f:6f:74:20:20:20:ff");
+	put(out, "dhcp-option=tag:pi,60,PXEClient");
+	for (size_t i = 0; i < conf->network_count; i++) {
+		put(out, "dhcp-boot=tag:%s,tag:pi,bootcode.bin,,%s", conf->networks[i].interface,
+		    ipv4_print(conf->networks[i].server, server));
+		put(out, "dhcp-option=tag:%s,tag:pi,option:tftp-server,%s", conf->networks[i].interface, server);
 	}
 }
 
@@ -293,13 +202,14 @@ static void put_boot(struct out *out, const struct render_conf *conf)
 	char server[IPV4_TEXT_BYTES];
 
 	put(out, "%s", "");
-	put(out, "# What to boot: only for U-Boot on arm64 (option 93). UEFI (0x000b) would take "
-	         "the "
-		 "image for a program.");
+	put(out, "# What to boot: only for U-Boot on arm64 (option 93). UEFI (0x000b) would take the image for a "
+		 "program.");
 	put(out, "dhcp-match=set:uboot-arm64,option:client-arch,%u", CLIENT_ARCH_UBOOT_ARM64);
 	put(out, "dhcp-no-override");
-	put(out, "dhcp-boot=tag:uboot-arm64,%s,,%s", conf->boot_file,
-		ipv4_print(conf->server, server));
+	for (size_t i = 0; i < conf->network_count; i++) {
+		put(out, "dhcp-boot=tag:%s,tag:uboot-arm64,%s,,%s", conf->networks[i].interface, conf->boot_file,
+		    ipv4_print(conf->networks[i].server, server));
+	}
 	put(out, "dhcp-option=tag:uboot-arm64,option:bootfile-name,%s", conf->boot_file);
 	if (conf->pxe_config != NULL) {
 		put(out, "dhcp-option=tag:uboot-arm64,209,%s", conf->pxe_config);
@@ -308,41 +218,73 @@ static void put_boot(struct out *out, const struct render_conf *conf)
 	if (conf->bundle != NULL) {
 		put(out, "dhcp-option=tag:uboot-arm64,option:root-path,%s", conf->bundle);
 	}
+	if (conf->has_pi_files) {
+		put_pi(out, conf);
+	}
+	put(out, "%s", "");
 	put(out, "enable-tftp");
 	put(out, "tftp-root=%s", conf->tftp_root);
-	put(out, "tftp-max=%u", conf->tftp_max);
+	put(out, "tftp-max=%zu", tftp_max(conf));
 }
 
-int render_dnsmasq(const struct render_conf *conf, char *text, size_t text_bytes,
-	struct provision_error *error)
+static int finish(struct out *out, const char *what, struct provision_error *error)
+{
+	if (out->is_full) {
+		out->text[0] = '\0';
+		return provision_fail(error, "%s needs more than %zu bytes", what, out->capacity);
+	}
+	return (int)out->length;
+}
+
+static int begin(struct out *out, const struct render_conf *conf, struct provision_error *error)
+{
+	if (out->capacity == 0) {
+		return provision_fail(error, "no room for the configuration");
+	}
+	out->text[0] = '\0';
+	return render_check(conf, error);
+}
+
+int render_hosts(const struct render_conf *conf, char *text, size_t text_bytes, struct provision_error *error)
 {
 	struct out out = {.text = text, .capacity = text_bytes};
 
-	if (text_bytes == 0) {
-		return provision_fail(error, "no room for the configuration");
+	if (begin(&out, conf, error) < 0) {
+		return -1;
 	}
-	text[0] = '\0';
-	if (check(conf, error) < 0) {
+	for (size_t i = 0; i < conf->host_count; i++) {
+		put_host(&out, &conf->hosts[i], "");
+	}
+	return finish(&out, "the list of hosts", error);
+}
+
+int render_dnsmasq(const struct render_conf *conf, char *text, size_t text_bytes, struct provision_error *error)
+{
+	struct out out = {.text = text, .capacity = text_bytes};
+
+	if (begin(&out, conf, error) < 0) {
 		return -1;
 	}
 	put(&out, "# Rendered by the provisioner: change what it is given, not this file.");
 	put(&out, "port=0");
 	put(&out, "no-resolv");
 	put(&out, "no-hosts");
-	put(&out, "interface=%s", conf->interface);
+	for (size_t i = 0; i < conf->network_count; i++) {
+		put(&out, "interface=%s", conf->networks[i].interface);
+	}
 	put(&out, "bind-interfaces");
 	put(&out, "pid-file=");
 	if (conf->user != NULL) {
 		put(&out, "user=%s", conf->user);
 	}
-	put(&out, "log-facility=%s", conf->log_file);
-	put(&out, "log-dhcp");
+	if (conf->log_file != NULL) {
+		put(&out, "log-facility=%s", conf->log_file);
+		put(&out, "log-dhcp");
+	} else {
+		put(&out, "log-facility=-");
+		put(&out, "log-async=100");
+	}
 	put_dhcp(&out, conf);
 	put_boot(&out, conf);
-	if (out.is_full) {
-		text[0] = '\0';
-		return provision_fail(
-			error, "the configuration needs more than %zu bytes", text_bytes);
-	}
-	return (int)out.length;
+	return finish(&out, "the configuration", error);
 }

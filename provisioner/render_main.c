@@ -37,6 +37,7 @@ struct tree_file {
 
 struct arguments {
 	struct render_conf conf;
+	struct render_network network; /* conf.networks points here */
 	struct render_host *hosts; /* RENDER_HOSTS_MAX of them; conf.hosts points here */
 	struct tree_file files[FILES_MAX];
 	size_t file_count;
@@ -104,16 +105,16 @@ static bool parse_mac(const char **text, uint8_t mac[static 6])
 	return true;
 }
 
-static bool parse_server(struct render_conf *conf, const char *c)
+static bool parse_server(struct render_network *network, const char *c)
 {
-	return parse_ipv4(&c, &conf->server) && *c++ == '/' &&
-	       parse_number(&c, 32, &conf->prefix_bits) && *c == '\0';
+	return parse_ipv4(&c, &network->server) && *c++ == '/' &&
+	       parse_number(&c, 32, &network->prefix_bits) && *c == '\0';
 }
 
-static bool parse_range(struct render_conf *conf, const char *c)
+static bool parse_range(struct render_network *network, const char *c)
 {
-	return parse_ipv4(&c, &conf->range_first) && *c++ == '-' &&
-	       parse_ipv4(&c, &conf->range_last) && *c == '\0';
+	return parse_ipv4(&c, &network->range_first) && *c++ == '-' &&
+	       parse_ipv4(&c, &network->range_last) && *c == '\0';
 }
 
 static bool parse_host(struct arguments *arguments, const char *c)
@@ -194,17 +195,18 @@ static const struct option options[] = {
 static bool take(struct arguments *arguments, int option, char *value)
 {
 	struct render_conf *conf = &arguments->conf;
+	struct render_network *network = &arguments->network;
 	const char *c = value;
 
 	switch (option) {
 	case OPTION_SERVER:
-		return parse_server(conf, c);
+		return parse_server(network, c);
 	case OPTION_RANGE:
-		return parse_range(conf, c);
+		return parse_range(network, c);
 	case OPTION_ROUTER:
-		return parse_ipv4(&c, &conf->router) && *c == '\0';
+		return parse_ipv4(&c, &network->router) && *c == '\0';
 	case OPTION_LEASE:
-		return parse_number(&c, UINT32_MAX, &conf->lease_s) && *c == '\0';
+		return parse_number(&c, UINT32_MAX, &network->lease_s) && *c == '\0';
 	case OPTION_TFTP_MAX:
 		return parse_number(&c, UINT32_MAX, &conf->tftp_max) && *c == '\0';
 	case OPTION_HOST:
@@ -212,7 +214,7 @@ static bool take(struct arguments *arguments, int option, char *value)
 	case OPTION_FILE:
 		return parse_file(arguments, value);
 	case OPTION_INTERFACE:
-		conf->interface = value;
+		network->interface = value;
 		return true;
 	case OPTION_BOOT_FILE:
 		conf->boot_file = value;
@@ -260,6 +262,9 @@ static int write_output(const char *path, const char *text, struct provision_err
 
 static int run(const struct arguments *arguments, char *text, struct provision_error *error)
 {
+	if (arguments->conf.tftp_max == 0 || arguments->conf.lease_file == NULL || arguments->conf.log_file == NULL) {
+		return provision_fail(error, "--lease-file, --log-file and a --tftp-max above 0 are needed");
+	}
 	if (render_dnsmasq(&arguments->conf, text, TEXT_BYTES, error) < 0) {
 		return -1;
 	}
@@ -278,15 +283,14 @@ int main(int argc, char **argv)
 	static struct render_host hosts[RENDER_HOSTS_MAX];
 	static char text[TEXT_BYTES];
 	struct arguments arguments = {
-		.conf = {.lease_s = 3600,
-			.boot_file = "aether.img",
-			.tftp_max = 256,
-			.hosts = hosts},
+		.conf = {.boot_file = "aether.img", .tftp_max = 256, .hosts = hosts, .network_count = 1},
+		.network = {.lease_s = 3600},
 		.hosts = hosts,
 	};
 	struct provision_error error = {.text = ""};
 	int index = 0;
 
+	arguments.conf.networks = &arguments.network;
 	for (int option; (option = getopt_long(argc, argv, "", options, &index)) != -1;) {
 		if (option == OPTION_HELP) {
 			return fputs(usage, stdout) < 0;

@@ -34,6 +34,8 @@ struct entry {
 struct bus {
 	pthread_mutex_t lock;
 	uint64_t next_index;
+	uint64_t start_index; /* next_index at the beginning */
+	uint64_t last_dropped, highest_dropped; /* numbers of what fell out of the ring; 0: nothing did */
 	uint64_t first, end; /* positions that are in the ring: first to before end */
 	size_t bytes;
 	struct entry ring[BUS_RING];
@@ -58,7 +60,7 @@ struct bus *bus_new(uint64_t next_index)
 		return NULL;
 	}
 	(void)pthread_mutex_init(&bus->lock, NULL);
-	bus->next_index = next_index > 0 ? next_index : 1;
+	bus->next_index = bus->start_index = next_index > 0 ? next_index : 1;
 	return bus;
 }
 
@@ -71,6 +73,8 @@ static void drop_oldest(struct bus *bus)
 {
 	struct entry *entry = entry_at(bus, bus->first);
 
+	bus->last_dropped = entry->index;
+	bus->highest_dropped = entry->index > bus->highest_dropped ? entry->index : bus->highest_dropped;
 	bus->bytes -= entry->payload->length;
 	drop(entry->payload);
 	entry->payload = NULL;
@@ -157,22 +161,19 @@ static bool position_behind(struct bus *bus, uint64_t after, uint64_t *position)
 	if (after >= bus->next_index) {
 		return false;
 	}
-	if (bus->first == bus->end) { /* empty: fine only for who has seen the last number that was given */
-		*position = bus->end;
-		return after == bus->next_index - 1;
+	/* A number that was never published, or of a row of the database: whatever is higher comes next, if it
+	 * is all there. */
+	*position = bus->first;
+	if (bus->first > 0 && after == bus->last_dropped) {
+		return true;
 	}
-	/* A number that was never published, or from the database: what is higher comes next, if nothing is missing. */
-	uint64_t lowest = UINT64_MAX;
-	uint64_t at = bus->end;
-
-	for (uint64_t p = bus->end; p-- > bus->first;) {
-		const uint64_t index = entry_at(bus, p)->index;
-
-		lowest = index < lowest ? index : lowest;
-		at = index > after ? p : at;
+	if (bus->first > 0 ? after <= bus->highest_dropped : after + 1 < bus->start_index) {
+		return false;
 	}
-	*position = at;
-	return after >= lowest || (bus->first == 0 && after + 1 == lowest);
+	while (*position < bus->end && entry_at(bus, *position)->index <= after) {
+		(*position)++;
+	}
+	return true;
 }
 
 int bus_next(struct bus *bus, uint64_t after, unsigned topics, struct bus_event *event)

@@ -142,6 +142,8 @@ void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms)
 	}
 	(void)snprintf(detail, sizeof(detail), "the last try ended with %s", last_word(&node->boot));
 	boot_clear(&node->boot);
+	contact_begin(&node->contact); /* of this boot nothing was heard yet, and its steps say where it is */
+	node->is_mass_loss = false;
 	node->boot.started_ms = started_ms;
 	memmove(&node->began_ms[1], &node->began_ms[0], sizeof(node->began_ms) - sizeof(node->began_ms[0]));
 	node->began_ms[0] = clock_ms();
@@ -277,9 +279,9 @@ void boots_step(struct fleet *fleet, struct node *node, const struct fleet_step 
 		}
 	}
 	node->boot.changed_ms = clock_wall_ms();
-	if (problem != BOOT_NONE) {
+	if (problem != BOOT_NONE && kind != BOOT_STEP_GUEST) { /* a guest's comes with its reason, from beats.c */
 		boots_fail(fleet, node, problem, step->detail);
-	} else {
+	} else if (problem == BOOT_NONE) {
 		forget_problem(node, kind);
 		stage_of_step(fleet, node, kind);
 	}

@@ -98,8 +98,10 @@ static bool split_work(struct sql *sql, void *argument, struct fail *fail)
 {
 	const struct split *split = argument;
 	char boot[17];
+	char old_boot[17];
 
 	(void)snprintf(boot, sizeof(boot), "%016llx", (unsigned long long)split->fresh_boot);
+	(void)snprintf(old_boot, sizeof(old_boot), "%016llx", (unsigned long long)split->old_boot);
 	if (!sql_run(sql, fail, "UPDATE node SET clash = ?, rev = rev + 1, changed_ms = ? WHERE id = ? AND clash = ''",
 		     "tit", split->fresh, split->at_ms, split->old)) {
 		return false;
@@ -113,6 +115,7 @@ static bool split_work(struct sql *sql, void *argument, struct fail *fail)
 		       "tttttii", split->fresh, split->old, split->serial, split->uuid, split->facts, split->at_ms,
 		       split->at_ms) &&
 	       sql_run(sql, fail, "UPDATE boot SET node = ? WHERE id = ?", "tt", split->fresh, boot) &&
+	       sql_run(sql, fail, "UPDATE boot SET ended_ms = NULL WHERE id = ?", "t", old_boot) &&
 	       happening_store(sql, &split->happening, fail);
 }
 

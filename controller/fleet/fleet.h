@@ -64,6 +64,10 @@ struct fleet_sighting { /* by the observer: a DHCP client's packet */
 	char circuit[64]; /* option 82, cleaned: which port */
 };
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting);
+/* A node has that MAC address. */
+bool fleet_knows(struct fleet *fleet, const uint8_t mac[6]);
+/* The MAC addresses of approved nodes, `most` at most, in order of the node's id. Returns how many. */
+size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most);
 
 /* Takes a decoded hello, waits until it is durable (a repeated one is at once), and fills in the answer. False:
  * refuse it, *fail says why. */

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "fleet/boot.h"
 #include "fleet/fleet.h"
 #include "fleet/index.h"
@@ -20,6 +21,11 @@ enum {
 	FLEET_GRACE_MS = 10000, /* after the controller's own start */
 	FLEET_CLASH_SLACK_MS = 1000, /* a datagram of the boot before may have been under way */
 	FLEET_BOOTS_KEPT = 20, /* rows of a node */
+};
+
+struct printed {
+	int64_t second;
+	char text[CLOCK_TEXT_BYTES];
 };
 
 struct fleet {
@@ -39,6 +45,7 @@ struct fleet {
 	bool is_mass_loss;
 	unsigned silent; /* nodes that are suspect or down, as of the last tick */
 	struct text scratch;
+	struct printed printed[2];
 };
 
 /* --- node.c: a node in memory --- */
@@ -58,7 +65,7 @@ bool node_is_junk(const char *evidence);
 
 /* --- show.c --- */
 void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts);
-void node_renew(struct node *node); /* writes the newest times into its JSON */
+void node_renew(struct fleet *fleet, struct node *node); /* writes the newest times into its JSON */
 void fleet_flush(struct fleet *fleet); /* publishes what is dirty */
 
 /* --- boots.c: the record of a boot --- */

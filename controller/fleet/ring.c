@@ -12,14 +12,20 @@
 enum { ROW_HAS = 1, GUEST_UNITS = 4096 };
 
 struct ring_row {
-	uint16_t cpu[3], memory[4], net[3], exits, irq;
+	uint16_t cpu[3], net[3], exits, irq;
 	uint16_t guests[WIRE_GUEST_MAX]; /* of a CPU, 1 / GUEST_UNITS */
 	uint16_t has;
 };
 
+/* What changes slowly, or is a part of something. */
+struct ring_slow {
+	uint16_t memory[4];
+	uint8_t causes[RING_CAUSES]; /* parts of 255 */
+};
+
 struct ring_rows {
 	struct ring_row rows[RING_SECONDS];
-	uint8_t causes[RING_SECONDS / RING_CAUSES_EVERY][RING_CAUSES];
+	struct ring_slow slow[RING_SECONDS / RING_SLOW_EVERY];
 };
 
 static const char *const causes[] = {"irq",  "hvc",   "smc", "wfx",   "sysreg", "gic",
@@ -99,8 +105,6 @@ bool ring_put(struct ring *ring, int64_t second, const struct ring_reading *read
 
 	*row = (struct ring_row){
 		.cpu = {pack_part(reading->cpu_guest), pack_part(reading->cpu_service), pack_part(reading->cpu_core)},
-		.memory = {ring_pack(reading->memory_guest), ring_pack(reading->memory_service),
-			   ring_pack(reading->memory_core), ring_pack(reading->memory_free)},
 		.net = {ring_pack(reading->rx_bps), ring_pack(reading->tx_bps), ring_pack(reading->rx_drop)},
 		.exits = ring_pack(reading->exits),
 		.irq = ring_pack(reading->irq),
@@ -111,10 +115,16 @@ bool ring_put(struct ring *ring, int64_t second, const struct ring_reading *read
 
 		row->guests[i] = units > 0 ? units < 65535 ? (uint16_t)(units + 0.5f) : 65535 : 0;
 	}
-	uint8_t *parts = ring->rows->causes[place_of(second) / RING_CAUSES_EVERY];
+	struct ring_slow *slow = &ring->rows->slow[place_of(second) / RING_SLOW_EVERY];
 
+	*slow = (struct ring_slow){
+		.memory = {ring_pack(reading->memory_guest), ring_pack(reading->memory_service),
+			   ring_pack(reading->memory_core), ring_pack(reading->memory_free)},
+	};
 	for (unsigned i = 0; i < RING_CAUSES; i++) {
-		parts[i] = reading->exits > 0 ? pack_byte(255.0 * (double)reading->causes[i] / reading->exits) : 0;
+		const double part = reading->exits > 0 ? (double)reading->causes[i] / reading->exits : 0;
+
+		slow->causes[i] = pack_byte(255.0 * part);
 	}
 	return true;
 }
@@ -131,7 +141,7 @@ bool ring_get(const struct ring *ring, int64_t second, struct ring_reading *read
 		return false;
 	}
 	const struct ring_row *row = &ring->rows->rows[place_of(second)];
-	const uint8_t *parts = ring->rows->causes[place_of(second) / RING_CAUSES_EVERY];
+	const struct ring_slow *slow = &ring->rows->slow[place_of(second) / RING_SLOW_EVERY];
 
 	if (row->has == 0) {
 		return false;
@@ -140,10 +150,10 @@ bool ring_get(const struct ring *ring, int64_t second, struct ring_reading *read
 		.cpu_guest = (float)row->cpu[0] / 65535.0f,
 		.cpu_service = (float)row->cpu[1] / 65535.0f,
 		.cpu_core = (float)row->cpu[2] / 65535.0f,
-		.memory_guest = ring_unpack(row->memory[0]),
-		.memory_service = ring_unpack(row->memory[1]),
-		.memory_core = ring_unpack(row->memory[2]),
-		.memory_free = ring_unpack(row->memory[3]),
+		.memory_guest = ring_unpack(slow->memory[0]),
+		.memory_service = ring_unpack(slow->memory[1]),
+		.memory_core = ring_unpack(slow->memory[2]),
+		.memory_free = ring_unpack(slow->memory[3]),
 		.rx_bps = ring_unpack(row->net[0]),
 		.tx_bps = ring_unpack(row->net[1]),
 		.rx_drop = ring_unpack(row->net[2]),
@@ -156,7 +166,7 @@ bool ring_get(const struct ring *ring, int64_t second, struct ring_reading *read
 		reading->guests[i] = (float)row->guests[i] / (float)GUEST_UNITS;
 	}
 	for (unsigned i = 0; i < RING_CAUSES; i++) {
-		reading->causes[i] = (float)(reading->exits * parts[i] / 255.0);
+		reading->causes[i] = (float)(reading->exits * slow->causes[i] / 255.0);
 	}
 	return true;
 }

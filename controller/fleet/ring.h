@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Five minutes of a node's readings, one a second, in about 11 KiB. Amounts are kept as 16-bit numbers with an
- * 11-bit mantissa (one part in a thousand); what an exit was for is kept every fifth second, as parts of 255.
+ * Five minutes of a node's readings, one a second, in about 9 KiB. Amounts are kept as 16-bit numbers with an
+ * 11-bit mantissa (one part in a thousand); memory and what exits were for are kept every fifth second.
  * Memory comes with the first reading.
  */
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "wire/beat.h"
 
-enum { RING_SECONDS = 300, RING_CAUSES_EVERY = 5, RING_CAUSES = 12 };
+enum { RING_SECONDS = 300, RING_SLOW_EVERY = 5, RING_CAUSES = 12 };
 
 /* One reading as it is shown. */
 struct ring_reading {

@@ -173,6 +173,30 @@ static bool is_new_boot(const struct node *node, const struct fleet_sighting *si
 	       wall_ms - node->boot.changed_ms > FORGET_MS;
 }
 
+bool fleet_knows(struct fleet *fleet, const uint8_t mac[6])
+{
+	fleet_lock(fleet);
+	const bool is_known = index_find(&fleet->by_mac, index_of_mac(mac)) != NULL;
+	fleet_unlock(fleet);
+	return is_known;
+}
+
+size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most)
+{
+	size_t count = 0;
+
+	fleet_lock(fleet);
+	for (size_t i = 0; i < fleet->count; i++) {
+		const struct node *node = fleet->nodes[i];
+
+		for (unsigned k = 0; node->admission == ADMISSION_APPROVED && k < node->mac_count && count < most; k++) {
+			memcpy(macs[count++], node->macs[k], 6);
+		}
+	}
+	fleet_unlock(fleet);
+	return count;
+}
+
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
 {
 	const int64_t wall_ms = clock_wall_ms();

@@ -165,27 +165,55 @@ static void put_guests(struct json *json, const struct node *node)
 	json_end_array(json);
 }
 
-static void print_moving(const struct node *node, char contact[CLOCK_TEXT_BYTES + 3], char uptime[24])
+/* The same two seconds are printed for thousands of nodes: kept under the lock. */
+static const char *print_time(struct fleet *fleet, int64_t wall_ms)
+{
+	const int64_t second = wall_ms / 1000;
+	struct printed *printed = &fleet->printed[second & 1];
+
+	if (printed->second != second || printed->text[0] == '\0') {
+		(void)clock_print(second * 1000, printed->text);
+		printed->second = second;
+	}
+	for (unsigned i = 0, ms = (unsigned)(wall_ms % 1000); i < 3; i++, ms /= 10) {
+		printed->text[CLOCK_TEXT_BYTES - 3 - i] = (char)('0' + ms % 10);
+	}
+	return printed->text;
+}
+
+static void print_moving(struct fleet *fleet, const struct node *node, char contact[CLOCK_TEXT_BYTES + 2],
+			 char uptime[UPTIME_DIGITS + 1])
 {
 	const uint64_t now_ms = clock_ms();
 	uint64_t up_s = node->heard.uptime_us / 1000000;
-	char time[CLOCK_TEXT_BYTES];
+	char digits[24];
+	unsigned count = 0;
 
 	if (node->heard.at_ms != 0 && node->contact.state == CONTACT_ALIVE && now_ms > node->heard.at_ms) {
 		up_s += (now_ms - node->heard.at_ms) / 1000;
 	}
 	up_s = up_s < 9999999999u ? up_s : 9999999999u;
-	(void)snprintf(uptime, 24, "%-*llu", UPTIME_DIGITS, (unsigned long long)up_s);
-	(void)snprintf(contact, CLOCK_TEXT_BYTES + 3, "\"%s\"", clock_print(node->contact_wall_ms, time));
+	do {
+		digits[count++] = (char)('0' + up_s % 10);
+		up_s /= 10;
+	} while (up_s > 0);
+	memset(uptime, ' ', UPTIME_DIGITS);
+	uptime[UPTIME_DIGITS] = '\0';
+	for (unsigned i = 0; i < count; i++) {
+		uptime[i] = digits[count - 1 - i];
+	}
+	contact[0] = contact[CLOCK_TEXT_BYTES] = '"';
+	memcpy(contact + 1, print_time(fleet, node->contact_wall_ms), CLOCK_TEXT_BYTES - 1);
+	contact[CLOCK_TEXT_BYTES + 1] = '\0';
 }
 
 /* Both at the end, so that their places are found again. */
-static void put_moving(struct json *json, struct node *node)
+static void put_moving(struct fleet *fleet, struct json *json, const struct node *node)
 {
-	char contact[CLOCK_TEXT_BYTES + 3];
-	char uptime[24];
+	char contact[CLOCK_TEXT_BYTES + 2];
+	char uptime[UPTIME_DIGITS + 1];
 
-	print_moving(node, contact, uptime);
+	print_moving(fleet, node, contact, uptime);
 	if (node->contact_wall_ms == 0) {
 		json_nil(json, "last_contact");
 		json_nil(json, "uptime_s");
@@ -196,15 +224,15 @@ static void put_moving(struct json *json, struct node *node)
 }
 
 /* ...,"last_contact":"2026-01-02T03:04:05.678Z","uptime_s":123       } */
-void node_renew(struct node *node)
+void node_renew(struct fleet *fleet, struct node *node)
 {
-	char contact[CLOCK_TEXT_BYTES + 3];
-	char uptime[24];
+	char contact[CLOCK_TEXT_BYTES + 2];
+	char uptime[UPTIME_DIGITS + 1];
 
 	if (!node->is_json_moving) {
 		return;
 	}
-	print_moving(node, contact, uptime);
+	print_moving(fleet, node, contact, uptime);
 	memcpy(node->json + node->json_bytes - 1 - UPTIME_DIGITS, uptime, UPTIME_DIGITS);
 	memcpy(node->json + node->json_bytes - 1 - UPTIME_DIGITS - strlen(",\"uptime_s\":") - strlen(contact), contact,
 	       strlen(contact));
@@ -240,7 +268,7 @@ static void make_json(struct fleet *fleet, struct node *node)
 	put_guests(&json, node);
 	json_u64(&json, "service_restarts",
 		 node->readings == NULL ? 0 : node->readings->track.total.service.restarts);
-	put_moving(&json, node);
+	put_moving(fleet, &json, node);
 	json_end_object(&json);
 }
 
@@ -354,7 +382,7 @@ unsigned fleet_list(struct fleet *fleet, const struct fleet_filter *filter, stru
 				is_end = true;
 				break;
 			}
-			node_renew(node);
+			node_renew(fleet, node);
 			text_put(to, ",", count > 0 ? 1 : 0);
 			text_put(to, node->json, node->json_bytes);
 			memcpy(last, node->id, sizeof(last));

@@ -289,7 +289,7 @@ bool fleet_show(struct fleet *fleet, const char *id, bool whole, struct text *to
 
 	if (has) {
 		*rev = node->rev;
-		node_renew(node);
+		node_renew(fleet, node);
 		text_put(to, node->json, node->json_bytes - (whole ? 1 : 0));
 		if (whole) {
 			json_raw(&json, "facts", node->facts, strlen(node->facts));

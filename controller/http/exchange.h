@@ -50,5 +50,7 @@ enum MHD_Result reply_send_asset(struct exchange *exchange);
 enum MHD_Result reply_send_problem(struct exchange *exchange, const struct fail *fail);
 /* NULL: no memory, or the server ends. */
 struct MHD_Response *stream_response(struct http_stream *stream);
+/* Of a reply that is not sent. */
+void stream_abandon(struct http_stream *stream);
 /* Ends all streams of a server that is_ending. */
 void stream_end_all(struct http_server *server);

@@ -297,6 +297,9 @@ static void drop(struct http_reply *reply)
 	if (reply->fd >= 0) {
 		close(reply->fd);
 	}
+	if (reply->stream != NULL) {
+		stream_abandon(reply->stream);
+	}
 }
 
 enum MHD_Result exchange_answer(struct exchange *x)

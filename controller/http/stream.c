@@ -103,6 +103,11 @@ struct http_stream *http_reply_stream(const struct http_request *request, struct
 	return stream;
 }
 
+void stream_abandon(struct http_stream *stream)
+{
+	on_close(stream);
+}
+
 struct MHD_Response *stream_response(struct http_stream *stream)
 {
 	struct MHD_Response *response = MHD_create_response_from_callback(

@@ -7,3 +7,6 @@ $(call tool,peer,$(addprefix netboot/sim/peer/,main.c command.c control.c) $(pee
 all += $(O)/bin/peer
 $(call host_test,test_peer,tests/unit/test_peer.c $(addprefix netboot/sim/peer/,request.c fault.c console.c node.c event.c \
 	catalog.c) $(wire) $(wire_messages) $(libfdt_rw) $(mbedtls_sha256))
+# What its scripts cannot do themselves: the people's socket, requests, power.
+$(call tool,sim-tool,$(wildcard netboot/sim/tool/*.c))
+all += $(O)/bin/sim-tool $(O)/bin/aether-monitor $(O)/bin/aetherd $(O)/bin/aether-lease

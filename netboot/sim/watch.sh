@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# What the nodes are doing, read from what they, dnsmasq and the peer write: no process is asked, nothing waits.
+# What the nodes are doing, read from what they, dnsmasq and the peer write: nothing waits. The real controller is asked
+# once a second for the state that it shows of each node; `running` is its word, and the furthest stage.
 #
-#   power -> dhcp -> tftp FILE -> core -> service WHAT -> kernel -> linux
+#   power -> dhcp -> tftp FILE -> core -> service WHAT -> kernel -> linux      running
 #
 # A node that starts again begins at `power` again; UNTIL looks at the furthest stage it ever reached.
 # What comes from a node is hostile: it is matched against fixed words, and shown only without control
-# characters. Used by `inside`, which sets dir, dnsmasq_pid, node_pid and,
-# if there is a peer, peer_pid.
+# characters. Used by `inside`, which sets dir, node_pid and monitor_pid, or with CONTROLLER=peer dnsmasq_pid and, if there is a
+# peer, peer_pid.
 
-stage_names=(power dhcp tftp core service kernel linux)
+stage_names=(power dhcp tftp core service kernel linux running)
+RUNNING=7
 
 # node_mac N, node_address N: what node N is known by.
 node_mac() {
@@ -23,6 +25,8 @@ node_address() {
 
 # Per node: stage, furthest stage and the second it was reached, the second of the last change, a word behind the stage, a note.
 stage=() furthest=() progress=() since=() file=() note=() node_pid=() node_status=() log_fd=() log_rest=()
+# What the real controller shows of each node; "": it has not seen it.
+shown=() shown_why=()
 verdict=0
 all_up=no
 
@@ -39,16 +43,19 @@ watch_start() {
 	done
 	for ((i = 1; i <= NODES; i++)); do
 		stage[i]=0 furthest[i]=0 progress[i]=0 since[i]=0 file[i]='' note[i]='' node_status[i]='' log_rest[i]=''
+		shown[i]='' shown_why[i]=''
 		exec {fd}<"$dir/node$i.log"
 		log_fd[i]=$fd
 	done
-	log_rest[0]=''
-	exec {fd}<"$dir/dnsmasq.log"
-	log_fd[0]=$fd
+	asked=-1
 	peer_log=$((NODES + 1))
-	log_rest[peer_log]=''
-	exec {fd}<"$dir/peer.log"
-	log_fd[peer_log]=$fd
+	if [ "$CONTROLLER" = peer ]; then
+		log_rest[0]='' log_rest[peer_log]=''
+		exec {fd}<"$dir/dnsmasq.log"
+		log_fd[0]=$fd
+		exec {fd}<"$dir/peer.log"
+		log_fd[peer_log]=$fd
+	fi
 	# A live picture only where it fits; else a line for each change.
 	is_live=no
 	drawn=0
@@ -85,6 +92,9 @@ enter() {
 }
 
 stage_text() {
+	if [ -n "${shown[$1]}" ] && [ "${stage_names[stage[$1]]}" != "${shown[$1]}" ]; then
+		printf '%s, ' "${shown[$1]}"
+	fi
 	if [ -n "${node_status[$1]}" ]; then
 		printf 'off (QEMU ended with status %d)' "${node_status[$1]}"
 	else
@@ -155,6 +165,40 @@ read_peer() {
 	esac
 }
 
+# What the controller shows. Its JSON has no spaces between, and a quote inside a string has a backslash before it.
+ask_controller() {
+	local answer item i
+
+	answer=$(api GET '/api/v1/nodes?limit=1000' 2>/dev/null) || return 0
+	while [[ $answer =~ \{\"id\":\"n- ]]; do
+		answer=${answer#*"{\"id\":\"n-"}
+		item=${answer%%"{\"id\":\"n-"*}
+		[[ $item =~ [,{]\"macs\":\[\"52:54:00:77:00:([0-9a-f]{2})\" ]] || continue
+		i=$((16#${BASH_REMATCH[1]}))
+		((i >= 1 && i <= NODES)) || continue
+		[[ $item =~ ,\"state\":\"([a-z]+)\" ]] || continue
+		show_node "$i" "${BASH_REMATCH[1]}"
+		shown_why[i]=
+		if [[ $item =~ ,\"why\":\"([^\"]*)\" ]]; then
+			shown_why[i]=$(printable "${BASH_REMATCH[1]}")
+		fi
+	done
+}
+
+# show_node NODE STATE
+show_node() {
+	local i=$1
+
+	[ "${shown[i]}" != "$2" ] || return 0
+	shown[i]=$2 since[i]=$SECONDS
+	if [ "$2" = running ] && ((furthest[i] < RUNNING)); then
+		furthest[i]=$RUNNING progress[i]=$SECONDS
+	fi
+	if [ "$is_live" = no ]; then
+		printf 'sim: %4d s  node%-2d  %s\n' "$SECONDS" "$i" "$(stage_text "$i")"
+	fi
+}
+
 # One line of dnsmasq's log; the last byte of an address is the node's number and 10.
 read_dnsmasq() {
 	local line=$1 i
@@ -201,7 +245,7 @@ draw() {
 	drawn=1
 	for ((i = 1; i <= NODES; i++)); do
 		printf '\r\e[K  node%-2d  %-26.26s %4d s  %.40s\n' "$i" "$(stage_text "$i")" \
-			"$((SECONDS - since[i]))" "${note[i]}"
+			"$((SECONDS - since[i]))" "${note[i]:-${shown_why[i]}}"
 	done
 }
 
@@ -215,7 +259,7 @@ explain() {
 	local i=$1
 
 	printf 'sim: node%d did not reach %s: %s, no further for %d s%s\n' "$i" "$UNTIL" "$(stage_text "$i")" \
-		"$((SECONDS - progress[i]))" "${note[i]:+; ${note[i]}}"
+		"$((SECONDS - progress[i]))" "${note[i]:+; ${note[i]}}${shown_why[i]:+; ${shown_why[i]}}"
 	printf 'sim: the end of %s:\n' "$O/sim/node$i.log"
 	show_tail "$dir/node$i.log" 15
 	if [ -s "$dir/node$i.qemu.log" ]; then
@@ -239,8 +283,13 @@ check_server() {
 watch_step() {
 	local i reached=0 running=0
 
-	read_log 0
-	read_log "$peer_log"
+	if [ "$CONTROLLER" = peer ]; then
+		read_log 0
+		read_log "$peer_log"
+	elif ((SECONDS != asked)); then
+		asked=$SECONDS
+		ask_controller
+	fi
 	for ((i = 1; i <= NODES; i++)); do
 		# First whether it has ended, then its log: nothing that it wrote is missed.
 		if [ -z "${node_status[i]}" ] && ! kill -0 "${node_pid[i]}" 2>/dev/null; then
@@ -263,7 +312,9 @@ watch_step() {
 	if [ "$is_live" = yes ]; then
 		draw
 	fi
-	if ! check_server "$dnsmasq_pid" dnsmasq || { [ -n "${peer_pid-}" ] && ! check_server "$peer_pid" peer; }; then
+	if [ "$CONTROLLER" = real ]; then
+		check_server "$monitor_pid" aetherd || { verdict=1; return 1; }
+	elif ! check_server "$dnsmasq_pid" dnsmasq || { [ -n "${peer_pid-}" ] && ! check_server "$peer_pid" peer; }; then
 		verdict=1
 		return 1
 	fi
@@ -274,8 +325,11 @@ watch_step() {
 	fi
 }
 
-# Without UNTIL only the end of every node ends the simulation.
+# Without UNTIL only the end of every node ends the simulation; not where they can be switched on again.
 watch_open_end() {
+	if [ "$CONTROLLER" = real ]; then
+		return 0
+	fi
 	if (($1 == NODES)) && [ "$all_up" = no ]; then
 		all_up=yes
 		printf 'sim: all nodes run Linux, after %d s\n' "$SECONDS"
@@ -295,7 +349,7 @@ watch_until() {
 		printf 'sim: %d of %d nodes reached %s in %d s\n' "$NODES" "$NODES" "$UNTIL" "$SECONDS"
 		return 1
 	fi
-	if ((SECONDS < TIMEOUT)) && (($2 > 0)); then
+	if ((SECONDS < TIMEOUT)) && { (($2 > 0)) || [ "$CONTROLLER" = real ]; }; then
 		return 0
 	fi
 	verdict=1

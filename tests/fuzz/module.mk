@@ -12,6 +12,9 @@ $(call host_test,fuzz_ack,tests/fuzz/fuzz_ack.c tests/fuzz/replay.c $(payload) $
 $(call host_test,fuzz_console,tests/fuzz/fuzz_console.c tests/fuzz/replay.c $(payload) $(wire_messages))
 $(call host_test,fuzz_http,tests/fuzz/fuzz_http.c tests/fuzz/replay.c $(fuzz_http))
 $(call host_test,fuzz_dhcp,tests/fuzz/fuzz_dhcp.c tests/fuzz/replay.c $(small_lan))
+$(call host_test,fuzz_frames,tests/fuzz/fuzz_frames.c tests/fuzz/replay.c $(observe_pure) $(observe_base))
+$(call host_test,fuzz_lines,tests/fuzz/fuzz_lines.c tests/fuzz/replay.c controller/observe/dnsmasq_log.c \
+	controller/observe/frame.c)
 $(call host_test,fuzz_api,tests/fuzz/fuzz_api.c tests/fuzz/replay.c $(fuzz_api),-ljansson -lsodium -lm)
 
 fuzz_sources := $(patsubst third/%,$(THIRD)/src/%,$(payload) $(wire_messages))
@@ -22,6 +25,8 @@ $(O)/fuzz/api: $(fuzz_api)
 $(O)/fuzz/api: fuzz_sources_of = $(fuzz_api) -ljansson -lsodium
 $(O)/fuzz/dhcp: $(filter-out third/%,$(small_lan))
 $(O)/fuzz/dhcp: fuzz_sources_of = $(patsubst third/%,$(THIRD)/src/%,$(small_lan))
+$(O)/fuzz/frames $(O)/fuzz/lines: $(observe_pure) $(observe_base)
+$(O)/fuzz/frames $(O)/fuzz/lines: fuzz_sources_of = $(observe_pure) $(observe_base)
 fuzz_sources_of = $(fuzz_sources)
 $(O)/fuzz/%: tests/fuzz/fuzz_%.c $(payload:third/%=) $(wire_messages) $(third_src)
 	@mkdir -p $(@D); $(call say,FUZZ,$@)

@@ -31,13 +31,18 @@ extern char **environ;
 
 static char rendered[TEXT_BYTES];
 
-static const struct render_conf smallest = {
+static const struct render_network one_network = {
 	.interface = "br0",
 	.server = {0x0a4d0001},
 	.prefix_bits = 24,
 	.range_first = {0x0a4d000a},
 	.range_last = {0x0a4d00fa},
 	.lease_s = 3600,
+};
+
+static const struct render_conf smallest = {
+	.networks = &one_network,
+	.network_count = 1,
 	.boot_file = "aether.img",
 	.tftp_root = "/srv/aether/tftp",
 	.lease_file = "/srv/aether/leases",
@@ -120,9 +125,11 @@ static void test_smallest(void **state)
 static void test_everything(void **state)
 {
 	struct render_conf conf = smallest;
+	struct render_network network = one_network;
 
 	(void)state;
-	conf.router = (ipv4_t){0x0a4d00fd};
+	conf.networks = &network;
+	network.router = (ipv4_t){0x0a4d00fd};
 	conf.pxe_config = "pxelinux.cfg/default";
 	conf.bundle = "guest.bundle";
 	conf.boot_file = "releases/2026.11/aether_1.img";
@@ -136,16 +143,103 @@ static void test_everything(void **state)
 static void test_wide_network(void **state)
 {
 	struct render_conf conf = smallest;
+	struct render_network network = one_network;
 
 	(void)state;
-	conf.interface = "enp3s0f1.100";
-	conf.server = (ipv4_t){0xac1f0000};
-	conf.prefix_bits = 12;
-	conf.range_first = (ipv4_t){0xac100001};
-	conf.range_last = (ipv4_t){0xac1effff};
-	conf.lease_s = 120;
+	conf.networks = &network;
+	network.interface = "enp3s0f1.100";
+	network.server = (ipv4_t){0xac1f0000};
+	network.prefix_bits = 12;
+	network.range_first = (ipv4_t){0xac100001};
+	network.range_last = (ipv4_t){0xac1effff};
+	network.lease_s = 120;
 	conf.tftp_max = 4096;
 	check_golden(&conf, GOLDEN "wide-network.conf");
+}
+
+static const ipv4_t dns[] = {{0x0a4d00fd}, {0x09090909}};
+static const ipv4_t ntp[] = {{0x0a4d00fd}};
+
+static const struct render_network two_networks[] = {
+	{
+		.interface = "enp2s0",
+		.server = {0x0a4d0001},
+		.prefix_bits = 24,
+		.range_first = {0x0a4d000a},
+		.range_last = {0x0a4d00fa},
+		.router = {0x0a4d00fd},
+		.dns = dns,
+		.dns_count = 2,
+		.ntp = ntp,
+		.ntp_count = 1,
+		.lease_s = 3600,
+	},
+	{
+		.interface = "enp3s0.7",
+		.server = {0xc0a80001},
+		.prefix_bits = 16,
+		.range_first = {0xc0a80100},
+		.range_last = {0xc0a8ffff - 1},
+		.lease_s = 600,
+		.unknown = RENDER_IGNORE,
+	},
+};
+
+static const struct render_conf of_controller = {
+	.networks = two_networks,
+	.network_count = 2,
+	.nodes = 3000,
+	.boot_file = "aether.img",
+	.tftp_root = "/var/lib/aether/tftp",
+	.lease_script = "/usr/lib/aether/aether-lease",
+	.hosts_file = "/var/lib/aether/dnsmasq.hosts",
+	.hosts = three_hosts,
+	.host_count = 3,
+};
+
+/* The controller's way: leases kept elsewhere, hosts in a file, the log to standard error. */
+static void test_controller(void **state)
+{
+	struct render_conf conf = of_controller;
+
+	(void)state;
+	check_golden(&conf, GOLDEN "controller.conf");
+	conf.has_pi_files = true;
+	conf.nodes = 3;
+	check_golden(&conf, GOLDEN "controller-pi.conf");
+}
+
+static void test_observe(void **state)
+{
+	struct render_network network = one_network;
+	struct render_host hosts[2] = {three_hosts[0], three_hosts[1]};
+	struct render_conf conf = of_controller;
+
+	(void)state;
+	network.unknown = RENDER_OBSERVE;
+	conf.networks = &network;
+	conf.network_count = 1;
+	conf.hosts_file = NULL;
+	hosts[1].address.bits = 0; /* known, and any address will do */
+	conf.hosts = hosts;
+	conf.host_count = 2;
+	conf.nodes = 0;
+	check_golden(&conf, GOLDEN "observe.conf");
+}
+
+static void test_hosts_file(void **state)
+{
+	struct render_conf conf = of_controller;
+	struct provision_error error = {.text = ""};
+
+	(void)state;
+	assert_true(render_hosts(&conf, rendered, sizeof(rendered), &error) > 0);
+	assert_string_equal(rendered, "52:54:00:77:00:01,10.77.0.11,node1\n"
+				      "dc:a6:32:a7:ed:89,10.77.0.12\n"
+				      "52:54:00:77:00:03,10.77.0.254,a-1h\n");
+	conf.host_count = 0;
+	assert_int_equal(render_hosts(&conf, rendered, sizeof(rendered), &error), 0);
+	assert_string_equal(rendered, "");
 }
 
 /* The most hosts there can be: the text fits the tool's buffer, and dnsmasq takes it. */
@@ -155,10 +249,12 @@ static void test_most_hosts(void **state)
 	static char names[RENDER_HOSTS_MAX][64];
 	char path[] = "/tmp/render-XXXXXX";
 	struct render_conf conf = smallest;
+	struct render_network network = one_network;
 	struct provision_error error = {.text = ""};
 
 	(void)state;
-	conf.prefix_bits = 16;
+	conf.networks = &network;
+	network.prefix_bits = 16;
 	for (size_t i = 0; i < RENDER_HOSTS_MAX; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "node-%058zu", i);
 		hosts[i] = (struct render_host){
@@ -199,25 +295,32 @@ static void check_refused(const struct render_conf *conf, const char *sentence_s
 		check_refused(&conf_, sentence_start); \
 	} while (0)
 
+#define REFUSE_NETWORK(field, value, sentence_start) \
+	do { \
+		struct render_network network_ = one_network; \
+		network_.field = value; \
+		REFUSE(networks, &network_, sentence_start); \
+	} while (0)
+
 static void test_refuses_network(void **state)
 {
 	(void)state;
-	REFUSE(interface, NULL, "interface:");
-	REFUSE(interface, "", "interface:");
-	REFUSE(interface, "br0,br1", "interface:");
-	REFUSE(interface, "br*", "interface:");
-	REFUSE(interface, "a123456789012345", "interface:");
-	REFUSE(prefix_bits, 7, "server:");
-	REFUSE(prefix_bits, 31, "server:");
-	REFUSE(server, (ipv4_t){0x0a4d0000}, "server:");
-	REFUSE(server, (ipv4_t){0x0a4d00ff}, "server:");
-	REFUSE(server, (ipv4_t){0x0a4d000a}, "range: it holds");
-	REFUSE(server, (ipv4_t){0x0a4d00fa}, "range: it holds");
-	REFUSE(range_first, (ipv4_t){0x0a4d00fb}, "range: its end");
-	REFUSE(range_first, (ipv4_t){0x0a4c000a}, "range: 10.76.0.10");
-	REFUSE(range_last, (ipv4_t){0x0a4d00ff}, "range: 10.77.0.255");
-	REFUSE(router, (ipv4_t){0x0a4e0001}, "router: 10.78.0.1");
-	REFUSE(lease_s, 119, "lease:");
+	REFUSE_NETWORK(interface, NULL, "interface:");
+	REFUSE_NETWORK(interface, "", "interface:");
+	REFUSE_NETWORK(interface, "br0,br1", "interface:");
+	REFUSE_NETWORK(interface, "br*", "interface:");
+	REFUSE_NETWORK(interface, "a123456789012345", "interface:");
+	REFUSE_NETWORK(prefix_bits, 7, "server:");
+	REFUSE_NETWORK(prefix_bits, 31, "server:");
+	REFUSE_NETWORK(server, (ipv4_t){0x0a4d0000}, "server:");
+	REFUSE_NETWORK(server, (ipv4_t){0x0a4d00ff}, "server:");
+	REFUSE_NETWORK(server, (ipv4_t){0x0a4d000a}, "range: it holds");
+	REFUSE_NETWORK(server, (ipv4_t){0x0a4d00fa}, "range: it holds");
+	REFUSE_NETWORK(range_first, (ipv4_t){0x0a4d00fb}, "range: its end");
+	REFUSE_NETWORK(range_first, (ipv4_t){0x0a4c000a}, "range: 10.76.0.10");
+	REFUSE_NETWORK(range_last, (ipv4_t){0x0a4d00ff}, "range: 10.77.0.255");
+	REFUSE_NETWORK(router, (ipv4_t){0x0a4e0001}, "router: 10.78.0.1");
+	REFUSE_NETWORK(lease_s, 119, "lease:");
 }
 
 static void test_refuses_files(void **state)
@@ -251,8 +354,36 @@ static void test_refuses_files(void **state)
 	REFUSE(user, "", "user:");
 	REFUSE(user, "0", "user:");
 	REFUSE(user, "root,x", "user:");
-	REFUSE(tftp_max, 0, "tftp max:");
 	REFUSE(tftp_max, 65536, "tftp max:");
+}
+
+static void test_refuses_networks(void **state)
+{
+	struct render_network twice[2] = {one_network, one_network};
+	struct render_conf conf = smallest;
+	static const ipv4_t nobody[] = {{0}};
+
+	(void)state;
+	REFUSE(network_count, 0, "networks: 0");
+	REFUSE(network_count, RENDER_NETWORKS_MAX + 1, "networks: 17");
+	conf.networks = twice;
+	conf.network_count = 2;
+	check_refused(&conf, "networks: br0 and br0");
+	twice[1].interface = "br1";
+	check_refused(&conf, "networks: br0 and br1");
+	twice[1] = one_network;
+	twice[1].dns = nobody;
+	twice[1].dns_count = 1;
+	check_refused(&conf, "dns: server 1");
+	twice[1].dns_count = RENDER_SERVERS_MAX + 1;
+	check_refused(&conf, "dns: 5");
+	REFUSE(lease_file, NULL, "lease file: without");
+	REFUSE(lease_script, "lease", "lease script:");
+	REFUSE(lease_script, "/usr/lib/a b", "lease script:");
+	REFUSE(lease_script, "/usr/lib/a;b", "lease script:");
+	REFUSE(lease_script, "/usr/lib/$(a)", "lease script:");
+	REFUSE(hosts_file, "/a,b", "hosts file:");
+	REFUSE(nodes, 100001, "nodes:");
 }
 
 static void refuse_host(const struct render_host *second, const char *sentence_start)
@@ -284,7 +415,7 @@ static void test_refuses_hosts(void **state)
 	host = three_hosts[1];
 	host.address.bits = 0x0a4e000c;
 	refuse_host(&host, "host 2: 10.78.0.12");
-	host.address = smallest.server;
+	host.address = one_network.server;
 	refuse_host(&host, "host 2: its address");
 	host.address = three_hosts[0].address;
 	refuse_host(&host, "host 2: its MAC or IP address is also host 1's");
@@ -360,8 +491,12 @@ int main(void)
 		cmocka_unit_test(test_smallest),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_wide_network),
+		cmocka_unit_test(test_controller),
+		cmocka_unit_test(test_observe),
+		cmocka_unit_test(test_hosts_file),
 		cmocka_unit_test(test_most_hosts),
 		cmocka_unit_test(test_refuses_network),
+		cmocka_unit_test(test_refuses_networks),
 		cmocka_unit_test(test_refuses_files),
 		cmocka_unit_test(test_refuses_hosts),
 		cmocka_unit_test(test_refuses_to_truncate),

@@ -221,22 +221,31 @@ bool machine_beat(struct machine *machine, enum wire_guest_state state)
 	return node != NULL;
 }
 
-void machine_run(struct machine *machine)
+void machines_run(struct machine *machines, unsigned count)
 {
 	struct hello_answer answer;
 	struct fail fail;
 
-	assert_true(machine_hello(machine, &answer, &fail));
-	const struct seen seen = bed_see(machine->boot_id);
+	for (unsigned i = 0; i < count; i++) {
+		assert_true(machine_hello(&machines[i], &answer, &fail));
+		const struct seen seen = bed_see(machines[i].boot_id);
 
-	assert_true(fleet_admit(bed.fleet, seen.id, ACT_APPROVE, 0, &bed_who, &fail));
-	assert_true(machine_hello(machine, &answer, &fail));
-	assert_int_equal(answer.status, HELLO_APPROVED);
-	for (unsigned i = 0; i < 3; i++) {
+		assert_true(fleet_admit(bed.fleet, seen.id, ACT_APPROVE, 0, &bed_who, &fail));
+		assert_true(machine_hello(&machines[i], &answer, &fail));
+		assert_int_equal(answer.status, HELLO_APPROVED);
+	}
+	for (unsigned s = 0; s < 3; s++) {
 		bed_pass(1000);
-		assert_true(machine_beat(machine, WIRE_GUEST_RUNNING));
+		for (unsigned i = 0; i < count; i++) {
+			assert_true(machine_beat(&machines[i], WIRE_GUEST_RUNNING));
+		}
 		bed_settle();
 	}
+}
+
+void machine_run(struct machine *machine)
+{
+	machines_run(machine, 1);
 }
 
 void machines_beat(struct machine *machines, unsigned count, unsigned seconds)

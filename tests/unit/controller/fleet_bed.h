@@ -36,6 +36,8 @@ bool machine_hello(struct machine *machine, struct hello_answer *answer, struct 
 bool machine_beat(struct machine *machine, enum wire_guest_state state);
 /* Says hello, is approved and beats until it runs. */
 void machine_run(struct machine *machine);
+/* The same of many at once. */
+void machines_run(struct machine *machines, unsigned count);
 /* Beats of `count` machines, one a second. */
 void machines_beat(struct machine *machines, unsigned count, unsigned seconds);
 

@@ -6,11 +6,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "http/listen.h"
@@ -498,14 +501,86 @@ static void sockets_are_checked(void **state)
 	unsetenv("LISTEN_PID");
 }
 
+/* In a child, where the descriptor's number and the process id can be what they are to be. */
+static int inherit(const char *names, const char *wanted, bool is_socket)
+{
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct fail fail = {0};
+	int status;
+	const pid_t child = fork();
+
+	if (child == 0) {
+		char pid[16];
+		const int fd = is_socket ? listen_tcp(&address, &fail)
+					 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+		snprintf(pid, sizeof(pid), "%d", getpid());
+		setenv("LISTEN_PID", pid, 1);
+		setenv("LISTEN_FDS", "2", 1);
+		setenv("LISTEN_FDNAMES", names, 1);
+		dup2(fd, 3);
+		dup2(fd, 4);
+		const int got = listen_inherited(wanted, &fail);
+		_exit(got >= 0 && listen_is_for_people(got, &fail) &&
+				      (fcntl(got, F_GETFD) & FD_CLOEXEC) != 0
+			      ? got
+			      : 100 + (int)fail.kind);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WEXITSTATUS(status);
+}
+
+static void sockets_are_inherited(void **state)
+{
+	(void)state;
+	assert_int_equal(inherit("people:nodes", "people", true), 3);
+	assert_int_equal(inherit("people:nodes", "nodes", true), 4);
+	assert_int_equal(inherit("people:nodes", "node", true), 100 + FAIL_NOT_FOUND);
+	assert_int_equal(inherit("a:b:people", "people", true), 100 + FAIL_NOT_FOUND);
+	assert_int_equal(inherit("people", "people", false), 100 + FAIL_INVALID);
+}
+
+/* Somebody else of this host may connect, and is nobody. Only root can be somebody else. */
+static void other_users_are_nobody(void **state)
+{
+	int status;
+
+	(void)state;
+	if (geteuid() != 0) {
+		skip();
+	}
+	assert_int_equal(chmod(folder, 0755), 0);
+	const pid_t child = fork();
+	if (child == 0) {
+		struct client_answer got;
+		if (setgid(65534) != 0 || setuid(65534) != 0) {
+			_exit(1);
+		}
+		client_ask_unix(socket_path, "POST", "/socket", NULL, "{}", &got);
+		const unsigned first = got.status;
+		client_free(&got);
+		client_ask_unix(socket_path, "GET", "/things/1", NULL, NULL, &got);
+		_exit(first == 403 && got.status == 403 ? 0 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_routes),	       cmocka_unit_test(headers_are_strict),
-		cmocka_unit_test(bodies_are_bounded),  cmocka_unit_test(strangers_are_kept_out),
-		cmocka_unit_test(links_are_good_once), cmocka_unit_test(sessions_end),
-		cmocka_unit_test(tokens_are_revoked),  cmocka_unit_test(streams_sleep_and_wake),
-		cmocka_unit_test(a_stop_ends_streams), cmocka_unit_test(sockets_are_checked),
+		cmocka_unit_test(it_routes),
+		cmocka_unit_test(headers_are_strict),
+		cmocka_unit_test(bodies_are_bounded),
+		cmocka_unit_test(strangers_are_kept_out),
+		cmocka_unit_test(links_are_good_once),
+		cmocka_unit_test(sessions_end),
+		cmocka_unit_test(tokens_are_revoked),
+		cmocka_unit_test(streams_sleep_and_wake),
+		cmocka_unit_test(a_stop_ends_streams),
+		cmocka_unit_test(sockets_are_checked),
+		cmocka_unit_test(sockets_are_inherited),
+		cmocka_unit_test(other_users_are_nobody),
 	};
 	const int result = cmocka_run_group_tests(tests, set_up, tear_down);
 

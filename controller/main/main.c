@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* aetherd: the controller. The main thread starts all others, then ticks, and ends them in order. */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "main/daemon.h"
+
+enum { TICK_MS = 100 };
+
+static const char usage[] = "usage: aetherd [-c FILE] [-d] [-n [-v]]\n"
+			    "  -c FILE  the configuration (" CONF_DEFAULT_PATH ")\n"
+			    "  -d       log more\n"
+			    "  -n       check it, and start nothing\n"
+			    "  -v       with -n: print what was understood\n"
+			    "aether-monitor starts it; by itself it serves no DHCP.\n";
+
+/* Before any thread: they inherit the mask. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* False: it is time to end. */
+static bool take_signals(struct daemon *daemon, int signals)
+{
+	struct signalfd_siginfo info;
+	struct fail fail = {0};
+
+	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo != SIGHUP) {
+			log_info("main", "ending");
+			return false;
+		}
+		log_info("main", "SIGHUP: writing dnsmasq's configuration again");
+		if (!dhcp_apply(daemon->dhcp, true, &fail)) {
+			log_error("main", "%s; what was there stays", fail.text);
+		}
+	}
+	return true;
+}
+
+static int tick(struct daemon *daemon, int signals)
+{
+	for (;;) {
+		struct pollfd wait[] = {
+			{.fd = signals, .events = POLLIN},
+			{.fd = daemon->monitor_fd, .events = POLLIN},
+		};
+
+		if (poll(wait, 2, TICK_MS) < 0 && errno != EINTR) {
+			log_error("main", "poll: %s", strerror(errno));
+			return 1;
+		}
+		if (!take_signals(daemon, signals)) {
+			return 0;
+		}
+		if ((wait[1].revents & (POLLHUP | POLLERR)) != 0) {
+			log_error("main", "the monitor is gone: ending");
+			return 1;
+		}
+		dhcp_hear(daemon->dhcp);
+		fleet_tick(daemon->fleet);
+		dhcp_tick(daemon->dhcp);
+	}
+}
+
+static int run(const struct conf *conf)
+{
+	static struct daemon daemon;
+	struct fail fail = {0};
+	const int signals = open_signals();
+	int status = 1;
+
+	if (signals < 0 || sodium_init() < 0) {
+		log_error("main", "cannot begin: %s", strerror(errno));
+		return 1;
+	}
+	if (daemon_start(&daemon, conf, &fail)) {
+		daemon_welcome(&daemon);
+		status = tick(&daemon, signals);
+	} else {
+		log_error("main", "%s", fail.text);
+	}
+	daemon_stop(&daemon);
+	return status;
+}
+
+static int check(const struct conf *conf, bool is_shown)
+{
+	struct text text = {0};
+
+	if (is_shown) {
+		conf_print(conf, &text);
+		fputs(text.bytes != NULL ? text.bytes : "", stdout);
+		text_free(&text);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct conf conf;
+	struct fail fail = {0};
+	const char *path = CONF_DEFAULT_PATH;
+	bool is_check = false, is_shown = false;
+
+	for (int option; (option = getopt(argc, argv, "c:dnvh")) >= 0;) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'd':
+			log_set_level(LOG_DEBUG);
+			break;
+		case 'n':
+			is_check = true;
+			break;
+		case 'v':
+			is_shown = true;
+			break;
+		default:
+			fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? 0 : 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "aetherd: '%s' is not understood\n%s", argv[optind], usage);
+		return 2;
+	}
+	if (!conf_read(path, &conf, &fail)) {
+		fprintf(stderr, "aetherd: %s\n", fail.text);
+		return 1;
+	}
+	return is_check ? check(&conf, is_shown) : run(&conf);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* aether-monitor: the small process with root's rights that starts the controller's two others and outlives neither. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "monitor/monitor.h"
+
+static const char usage[] = "usage: aether-monitor [-c FILE] [-n [-v]]\n"
+			    "  -c FILE  the configuration (" CONF_DEFAULT_PATH ")\n"
+			    "  -n       check it, and start nothing\n"
+			    "  -v       with -n: print what was understood\n";
+
+static int check(const struct conf *conf, bool is_shown)
+{
+	struct text text = {0};
+
+	if (is_shown) {
+		conf_print(conf, &text);
+		fputs(text.bytes != NULL ? text.bytes : "", stdout);
+		text_free(&text);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct conf conf;
+	struct fail fail = {0};
+	const char *path = CONF_DEFAULT_PATH;
+	bool is_check = false, is_shown = false;
+
+	for (int option; (option = getopt(argc, argv, "c:nvh")) >= 0;) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'n':
+			is_check = true;
+			break;
+		case 'v':
+			is_shown = true;
+			break;
+		default:
+			fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? 0 : 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "aether-monitor: '%s' is not understood\n%s", argv[optind], usage);
+		return 2;
+	}
+	if (!conf_read(path, &conf, &fail)) {
+		fprintf(stderr, "aether-monitor: %s\n", fail.text);
+		return 1;
+	}
+	if (is_check) {
+		return check(&conf, is_shown);
+	}
+	const int status = monitor_run(&conf, &fail);
+	if (fail.kind != FAIL_NONE && status != 0) {
+		log_error("monitor", "%s", fail.text);
+	}
+	return status;
+}

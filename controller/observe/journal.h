@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What each client on the wire is at: DHCP steps by MAC, TFTP transfers by client address and port; from frames,
+ * dnsmasq's log and its script hook, each of which may be late or missing. Bounded: of clients and of transfers the
+ * ones silent for longest are forgotten. One thread at a time.
+ *
+ * It only says what it saw begin, move, end or fail; what must have happened by now (no offer, no file, stalled) is
+ * the fleet's to know (fleet/boot.h).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fleet/fleet.h"
+#include "observe/dnsmasq_log.h"
+
+enum { JOURNAL_CLIENTS = 16384, JOURNAL_TRANSFERS = 4096, JOURNAL_MOVES_MS = 250 };
+/* A question for a file without any answer, and "sent" without the script hook's word of how much, are told then. */
+enum { JOURNAL_SILENT_MS = 3000, JOURNAL_HOOK_MS = 1000, JOURNAL_ENDED_MS = 5000 };
+
+struct journal_options {
+	struct fleet *fleet;
+	bool (*knows)(void *argument, const uint8_t mac[6]);
+	void *argument;
+};
+
+struct journal;
+
+struct journal *journal_new(const struct journal_options *options); /* NULL: no memory */
+void journal_free(struct journal *journal);
+
+struct journal_place {
+	const char *network; /* interface */
+	uint32_t server; /* our address there */
+	bool ignores_unknown;
+};
+
+/* A frame that the filter let through. False: it was not understood. */
+bool journal_frame(struct journal *journal, const struct journal_place *place, const uint8_t *frame, size_t bytes,
+		   int64_t now_ms);
+void journal_line(struct journal *journal, const struct dnsmasq_line *line, int64_t now_ms);
+/* dnsmasq's script hook: sent whole. */
+void journal_sent(struct journal *journal, uint32_t client, const char *path, uint64_t bytes, int64_t now_ms);
+/* Time went by: every JOURNAL_MOVES_MS or so. */
+void journal_pass(struct journal *journal, int64_t now_ms);
+
+/* How many it has said since it was made. */
+uint64_t journal_sightings(const struct journal *journal);
+uint64_t journal_steps(const struct journal *journal);
