@@ -165,10 +165,15 @@ void link_stop(struct link *link)
 	/* Peers end with the fleet's nodes, which outlive the link. */
 	fleet_lock(link->fleet);
 	for (struct peer *peer = link->peers; peer != NULL; peer = link->peers) {
-		struct node *node = node_by_boot(link->fleet, peer->boot_id);
+		struct node *const holders[] = {
+			node_by_boot(link->fleet, peer->boot_id), /* a ghost, too */
+			node_by_id(link->fleet, peer->id), /* which has another boot by now */
+		};
 
-		if (node != NULL && node->link == peer) {
-			node->link = NULL;
+		for (unsigned i = 0; i < 2; i++) {
+			if (holders[i] != NULL && holders[i]->link == peer) {
+				holders[i]->link = NULL;
+			}
 		}
 		peer_free(link, peer);
 	}

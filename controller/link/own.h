@@ -58,9 +58,10 @@ struct console {
 	uint8_t queue[CONSOLE_QUEUE_BYTES];
 };
 
-/* The link's part of a node that speaks; ends with its boot. */
+/* The link's part of a node that speaks; ends with its boot. It and its consoles point at each other, or not at all. */
 struct peer {
 	uint64_t boot_id; /* the node may give it on, to the ghost of that boot */
+	char id[ID_BYTES]; /* the node's; a boot that turns out to be another node's has its consoles no more */
 	struct peer *next, **at; /* in link->peers */
 	struct peer *next_busy, **at_busy; /* in link->busy, when it has a console */
 	struct console *consoles[WIRE_GUEST_MAX];
