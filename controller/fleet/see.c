@@ -189,7 +189,10 @@ size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most)
 	for (size_t i = 0; i < fleet->count; i++) {
 		const struct node *node = fleet->nodes[i];
 
-		for (unsigned k = 0; node->admission == ADMISSION_APPROVED && k < node->mac_count && count < most; k++) {
+		if (node->admission != ADMISSION_APPROVED) {
+			continue;
+		}
+		for (unsigned k = 0; k < node->mac_count && count < most; k++) {
 			memcpy(macs[count++], node->macs[k], 6);
 		}
 	}

@@ -307,7 +307,6 @@ void daemon_stop(struct daemon *daemon)
 	leases_stop(daemon->leases);
 	observe_stop(daemon->observe);
 	api_free(daemon->api);
-	http_auth_free(daemon->auth);
 	for (unsigned i = 0; i < CONF_NETWORKS_MOST; i++) {
 		nodehttp_stop(daemon->nodes[i]);
 	}
@@ -315,10 +314,12 @@ void daemon_stop(struct daemon *daemon)
 	link_stop(daemon->link);
 	power_free(daemon->power);
 	dhcp_free(daemon->dhcp);
+	/* Nobody submits any more; what was submitted is committed, and told to those who are freed below. */
+	store_close(daemon->store);
+	http_auth_free(daemon->auth);
 	fleet_free(daemon->fleet);
 	bus_free(daemon->bus);
 	blobs_close(daemon->blobs);
-	store_close(daemon->store);
 }
 
 static bool has_signed_in(struct sql *sql, void *argument, struct fail *fail)
