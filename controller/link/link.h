@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The datagrams of all nodes: one thread, and one UDP socket on the controller's address in each network. Beats go to the fleet and
- * are acknowledged with what is wanted; a wish goes out at once when the fleet says that there is one. Consoles:
- * console.h.
+ * The datagrams of all nodes: one thread, and one UDP socket on the controller's address in each network. Beats go to
+ * the fleet and are acknowledged with what is wanted; a wish goes out at once when the fleet says that there is one.
+ * Consoles: console.h.
  */
 #include <netinet/in.h>
 #include <stdint.h>

@@ -248,7 +248,7 @@ void transfer_frame(struct journal *journal, const struct journal_place *place, 
 	const bool is_from_server = frame->from == place->server;
 	struct tftp tftp;
 
-	/* Only what this host sends is the server's, whatever address it bears; what it sends to others is not heard. */
+	/* Only what this host sends is the server's, whatever address it bears; and it is no client. */
 	if (place->is_outgoing != is_from_server || (!is_from_server && frame->to != place->server) ||
 	    !tftp_parse(frame->payload, frame->bytes, &tftp)) {
 		return;

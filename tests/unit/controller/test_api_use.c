@@ -204,6 +204,30 @@ static void a_key_outlives_a_kill(void **state)
 	assert_null(strstr(first + 1, "once"));
 }
 
+/* The disk is full: the link is good for another try. */
+static void a_link_outlives_a_full_disk(void **state)
+{
+	static char refuse[] = "CREATE TRIGGER full BEFORE INSERT ON session BEGIN SELECT "
+			       "RAISE(ABORT, 'full'); END";
+	static char accept[] = "DROP TRIGGER full";
+	char link[AUTH_SECRET_BYTES];
+	char session[AUTH_SECRET_BYTES];
+	struct http_who who;
+	int64_t ends;
+	struct fail fail = {0};
+
+	(void)state;
+	assert_true(http_auth_make_link(bed.auth, link, &ends, &fail));
+	assert_true(store_change(bed.store, run_sql, NULL, refuse, &fail));
+	assert_false(http_auth_sign_in(bed.auth, link, 9, session, &fail));
+	assert_int_not_equal(fail.kind, FAIL_UNAUTHORIZED);
+	assert_false(http_auth_by_session(bed.auth, session, &who));
+	assert_true(store_change(bed.store, run_sql, NULL, accept, &fail));
+	assert_true(http_auth_sign_in(bed.auth, link, 9, session, &fail));
+	assert_true(http_auth_by_session(bed.auth, session, &who));
+	assert_false(http_auth_sign_in(bed.auth, link, 9, session, &fail));
+}
+
 static void signing_in_and_out(void **state)
 {
 	char body[256];
@@ -335,6 +359,7 @@ int main(void)
 		cmocka_unit_test(operations_go_on_behind),
 		cmocka_unit_test(a_key_does_it_once),
 		cmocka_unit_test(a_key_outlives_a_kill),
+		cmocka_unit_test(a_link_outlives_a_full_disk),
 		cmocka_unit_test(signing_in_and_out),
 		cmocka_unit_test(tokens_rules_and_settings),
 		cmocka_unit_test(events_are_told),

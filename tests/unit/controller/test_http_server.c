@@ -363,35 +363,6 @@ static void links_are_good_once(void **state)
 	assert_int_equal(fail.kind, FAIL_UNAUTHORIZED);
 }
 
-static bool run_sql(struct sql *sql, void *text, struct fail *fail)
-{
-	return sql_run(sql, fail, text, "");
-}
-
-/* The disk is full: the link is good for another try. */
-static void a_link_outlives_a_full_disk(void **state)
-{
-	static char refuse[] = "CREATE TRIGGER full BEFORE INSERT ON session BEGIN SELECT "
-			       "RAISE(ABORT, 'full'); END";
-	static char accept[] = "DROP TRIGGER full";
-	char link[AUTH_SECRET_BYTES];
-	char session[AUTH_SECRET_BYTES];
-	struct http_who who;
-	int64_t ends;
-	struct fail fail = {0};
-
-	(void)state;
-	assert_true(http_auth_make_link(auth, link, &ends, &fail));
-	assert_true(store_change(store, run_sql, NULL, refuse, &fail));
-	assert_false(http_auth_sign_in(auth, link, 9, session, &fail));
-	assert_int_not_equal(fail.kind, FAIL_UNAUTHORIZED);
-	assert_false(http_auth_by_session(auth, session, &who));
-	assert_true(store_change(store, run_sql, NULL, accept, &fail));
-	assert_true(http_auth_sign_in(auth, link, 9, session, &fail));
-	assert_true(http_auth_by_session(auth, session, &who));
-	assert_false(http_auth_sign_in(auth, link, 9, session, &fail));
-}
-
 static void sessions_end(void **state)
 {
 	char cookie[128];
@@ -607,7 +578,6 @@ int main(void)
 		cmocka_unit_test(bodies_are_bounded),
 		cmocka_unit_test(strangers_are_kept_out),
 		cmocka_unit_test(links_are_good_once),
-		cmocka_unit_test(a_link_outlives_a_full_disk),
 		cmocka_unit_test(sessions_end),
 		cmocka_unit_test(tokens_are_revoked),
 		cmocka_unit_test(streams_sleep_and_wake),
