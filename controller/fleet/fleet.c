@@ -80,6 +80,19 @@ void fleet_link(struct fleet *fleet, const struct fleet_link *link)
 	fleet_unlock(fleet);
 }
 
+bool flow_take(struct flow *flow, uint64_t now_ms)
+{
+	const uint64_t back = (now_ms - flow->filled_ms) * FLOW_A_SECOND;
+
+	flow->used = back < flow->used ? flow->used - (uint32_t)back : 0;
+	flow->filled_ms = now_ms;
+	if (flow->used + 1000 > FLOW_BURST * 1000) {
+		return false;
+	}
+	flow->used += 1000;
+	return true;
+}
+
 /* --- time --- */
 
 struct tally {

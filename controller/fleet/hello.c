@@ -108,10 +108,12 @@ static void begin_boot(struct fleet *fleet, struct node *node, const struct chan
 	const struct hello *hello = change->hello;
 	const struct fleet_step step = {.kind = "hello", .start_ms = change->at_ms, .end_ms = change->at_ms};
 
-	clash_keep_ghost(fleet, node);
+	/* The boot before is stored under its id: before the ghost takes that. */
 	if (node->boot.started_ms == 0 || node->boot.is_said) {
-		boots_begin(fleet, node, change->at_ms);
+		boots_begin(fleet, node, change->at_ms, true);
 	}
+	node->is_doubted = false;
+	clash_keep_ghost(fleet, node);
 	rates_free(node);
 	node->heard = (struct node_heard){.at_ms = 0};
 	node->want = (struct node_want){.is_seeded = false};

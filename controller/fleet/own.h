@@ -23,6 +23,14 @@ enum {
 	FLEET_BOOTS_KEPT = 20, /* rows of a node */
 };
 
+/* A token bucket: what anybody on the wire can make work of. */
+struct flow {
+	uint64_t filled_ms;
+	uint32_t used; /* thousandths of one */
+};
+enum { FLOW_A_SECOND = 200, FLOW_BURST = 400 };
+bool flow_take(struct flow *flow, uint64_t now_ms); /* fleet.c; false: too many */
+
 struct printed {
 	int64_t second;
 	char text[CLOCK_TEXT_BYTES];
@@ -44,6 +52,7 @@ struct fleet {
 	uint64_t started_ms;
 	bool is_mass_loss;
 	unsigned silent; /* nodes that are suspect or down, as of the last tick */
+	struct flow sightings, hellos, lookups;
 	struct text scratch;
 	struct printed printed[2];
 };
@@ -70,11 +79,14 @@ void fleet_flush(struct fleet *fleet); /* publishes what is dirty */
 
 /* --- boots.c: the record of a boot --- */
 /* A boot begins: what there was is stored and let go. */
-void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms);
+void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms, bool is_hello);
 void boots_step(struct fleet *fleet, struct node *node, const struct fleet_step *step);
 void boots_fail(struct fleet *fleet, struct node *node, enum boot_problem problem, const char *detail);
 /* The boot got to run, or failed: into the database, without waiting. */
 void boots_store(struct fleet *fleet, struct node *node, bool is_ended);
+/* The boot that said hello lives on behind what looked like the begin of another, or behind its end in the
+ * database. */
+void boots_return(struct fleet *fleet, struct node *node);
 void boots_tick(struct fleet *fleet, struct node *node, int64_t wall_ms);
 void boots_stage(struct fleet *fleet, struct node *node, enum stage_event event);
 

@@ -218,7 +218,7 @@ void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
 		const struct fleet_step step = {.kind = "discover", .start_ms = wall_ms};
 
 		if (is_new_boot(node, sighting, wall_ms)) {
-			boots_begin(fleet, node, wall_ms);
+			boots_begin(fleet, node, wall_ms, false);
 			(void)snprintf(node->boot.vendor, sizeof(node->boot.vendor), "%s", sighting->vendor_class);
 		}
 		learn(node, sighting);

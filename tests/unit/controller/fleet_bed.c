@@ -323,6 +323,16 @@ int64_t bed_count(const char *sql)
 	return counted.rows;
 }
 
+static bool change_rows(struct sql *sql, void *argument, struct fail *fail)
+{
+	return sql_run(sql, fail, *(const char **)argument, "");
+}
+
+bool bed_change(const char *sql, struct fail *fail)
+{
+	return store_change(bed.store, change_rows, NULL, &sql, fail);
+}
+
 void bed_sighting(struct fleet_sighting *sighting, unsigned number)
 {
 	*sighting = (struct fleet_sighting){.arch = 22, .network = "lan0", .vendor_class = "U-Boot.armv8"};

@@ -58,4 +58,6 @@ struct seen bed_see(uint64_t boot_id);
 struct seen bed_see_id(const char *id);
 /* Rows that a statement of one number counts. */
 int64_t bed_count(const char *sql);
+/* A statement of a test, durable. */
+bool bed_change(const char *sql, struct fail *fail);
 void bed_sighting(struct fleet_sighting *sighting, unsigned number);
