@@ -169,6 +169,8 @@ void node_beat(struct fleet *fleet, struct node *node, const struct beat *beat)
 	}
 	if (is_change || node->stage != STAGE_RUNNING) {
 		take_stage(fleet, node, changed, wall_ms);
+	}
+	if (is_change) {
 		node_dirty(fleet, node);
 	}
 }
