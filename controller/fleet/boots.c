@@ -40,7 +40,7 @@ static bool record_work(struct sql *sql, void *argument, struct fail *fail)
 	return sql_run(sql, fail, put, "tttiitt", record->boot, record->node, record->address, record->started_ms,
 		       record->ended_ms, record->outcome, record->steps.bytes) &&
 	       sql_run(sql, fail, trim, "ttutu", record->node, record->node, (unsigned)FLEET_BOOTS_KEPT,
-		       record->node, (unsigned)FLEET_BOOTS_KEPT);
+		       record->node, (unsigned)FLEET_BOOTS_RAN);
 }
 
 static void record_done(void *argument, const struct fail *fail)

@@ -58,6 +58,7 @@ struct node *node_new(struct fleet *fleet, const char *id)
 	node->facts = strdup("{}");
 	node->is_to_run = true;
 	node->rev = 1;
+	node->seen_ms = clock_ms();
 	if (node->labels == NULL || node->facts == NULL ||
 	    !index_put(&fleet->by_id, index_of_text(&fleet->by_id, id), node)) {
 		free(node->labels);
@@ -105,6 +106,7 @@ void node_free(struct fleet *fleet, struct node *node)
 		memmove(&fleet->nodes[at], &fleet->nodes[at + 1], (fleet->count - at) * sizeof(struct node *));
 		fleet->discovered -= node->admission == ADMISSION_DISCOVERED;
 		fleet->pending -= node->admission == ADMISSION_PENDING;
+		fleet->leaving -= node->is_leaving;
 		index_drop(&fleet->by_id, index_of_text(&fleet->by_id, node->id), node);
 	}
 	for (unsigned i = 0; i < node->mac_count; i++) {
@@ -160,7 +162,8 @@ bool node_is_junk(const char *evidence)
 {
 	/* What firmware says when nobody filled it in. */
 	static const char *const words[] = {"to be filled", "default string", "not specified", "not applicable",
-					    "none", "unknown", "system serial", "0123456789", "123456789"};
+					    "none", "unknown", "system serial", "0123456789", "123456789",
+					    "03000200-0400-0500-0006-000700080009"};
 	const size_t length = strlen(evidence);
 	size_t distinct = 0;
 

@@ -97,6 +97,8 @@ struct node {
 	bool is_mass_loss, is_locating; /* locating: people see it; a restart of the controller forgets it */
 	uint64_t fell_silent_ms; /* monotonic: alive until then */
 	uint64_t told_silent; /* seconds of silence that its JSON names */
+	uint64_t seen_ms; /* monotonic: newest sighting or hello */
+	bool is_leaving; /* gives its place: its rows are being deleted */
 	bool is_splitting; /* a clash of it is being stored */
 	bool is_doubted, was_up; /* a sighting says that the boot which said hello has ended; it had got to run */
 

@@ -16,11 +16,14 @@
 
 enum {
 	FLEET_NODES_MAX = 20000,
-	FLEET_DISCOVERED_MAX = 4096, /* that never said hello: anybody on the wire can make those */
+	FLEET_STRANGERS_MAX = 4096, /* discovered or pending: anybody on the wire can make those */
+	FLEET_CLASH_ROOM = 256, /* for the nodes that clashes make, when strangers have all they may */
+	FLEET_STALE_MAX = 64,
 	FLEET_RULES_MAX = 256,
 	FLEET_GRACE_MS = 10000, /* after the controller's own start */
 	FLEET_CLASH_SLACK_MS = 1000, /* a datagram of the boot before may have been under way */
 	FLEET_BOOTS_KEPT = 20, /* rows of a node */
+	FLEET_BOOTS_RAN = 8, /* and of those that ran the newest, however many hellos came since */
 };
 
 /* A token bucket: what anybody on the wire can make work of. */
@@ -30,6 +33,12 @@ struct flow {
 };
 enum { FLOW_A_SECOND = 200, FLOW_BURST = 400 };
 bool flow_take(struct flow *flow, uint64_t now_ms); /* fleet.c; false: too many */
+
+/* A stranger, and when it was last heard of. */
+struct stale {
+	char id[ID_BYTES];
+	uint64_t at_ms;
+};
 
 struct printed {
 	int64_t second;
@@ -42,6 +51,9 @@ struct fleet {
 	struct node **nodes; /* in order of the id */
 	size_t count, room;
 	unsigned discovered, pending; /* of them */
+	unsigned leaving; /* of those: their rows are being deleted */
+	struct stale stale[FLEET_STALE_MAX]; /* the oldest strangers of the last look, the newest first */
+	unsigned stale_count;
 	struct index by_id, by_mac, by_boot, by_ip, by_serial, by_uuid;
 	struct node *dirty, *due, *due_last;
 	struct fleet_link link;
@@ -52,6 +64,7 @@ struct fleet {
 	uint64_t started_ms;
 	bool is_mass_loss;
 	unsigned silent; /* nodes that are suspect or down, as of the last tick */
+	uint64_t keys_refused, keys_told_ms; /* hellos with another key than their boot's */
 	struct flow sightings, hellos, lookups;
 	struct text scratch;
 	struct printed printed[2];
@@ -71,6 +84,16 @@ void node_set_text(char **text, const char *value); /* owned; keeps the old one 
 const char *node_name(const struct node *node);
 /* A serial or UUID that many boards share, or that says nothing. */
 bool node_is_junk(const char *evidence);
+
+/* --- place.c: strangers give place to strangers --- */
+struct place {
+	char drop[ID_BYTES]; /* who gives it; "": nobody need */
+	bool went; /* its rows did */
+};
+bool place_make(struct fleet *fleet, struct place *place); /* false: there is none */
+bool place_work(struct sql *sql, struct place *place, struct fail *fail); /* in the writer's thread */
+void place_done(struct fleet *fleet, const struct place *place, bool is_stored);
+void place_gone(struct fleet *fleet, struct node *node); /* frees it and says so */
 
 /* --- show.c --- */
 void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts);

@@ -165,6 +165,13 @@ bool machine_hello(struct machine *machine, struct hello_answer *answer, struct 
 
 	memset(hello.boot_key, machine->key, sizeof(hello.boot_key));
 	mac_of(machine->number, hello.macs[0]);
+	hello.macs[0][1] = (uint8_t)(hello.macs[0][1] + machine->is_other_mac);
+	if (machine->has_crash) {
+		static const uint8_t record[64] = {1};
+
+		hello.crash = record;
+		hello.crash_bytes = sizeof(record);
+	}
 	if (!machine->has_no_serial) {
 		(void)snprintf(hello.serial, sizeof(hello.serial), "SN-%06u-abc", machine->number);
 	}
