@@ -164,6 +164,9 @@ void node_beat(struct fleet *fleet, struct node *node, const struct beat *beat)
 	if (!node_is_trusted(node)) {
 		return;
 	}
+	if (node->address.sin_port != 0) {
+		node_set_peer(fleet, node, node->address.sin_addr);
+	}
 	if (!node->want.is_seeded) {
 		want_seed(fleet, node);
 	}

@@ -166,6 +166,9 @@ static void give_newcomer(struct fleet *fleet, struct node *old, struct node *fr
 	fresh->contact_wall_ms = old->contact_wall_ms;
 	fresh->stage = old->stage;
 	fresh->boot = old->boot;
+	fresh->is_doubted = old->is_doubted;
+	fresh->was_up = old->was_up;
+	old->is_doubted = old->was_up = false;
 	fresh->readings = old->readings;
 	fresh->want.is_seeded = false;
 	node_set_ip(fleet, fresh, old->ip);

@@ -321,7 +321,8 @@ static void fill_answer(const struct fleet *fleet, const struct node *node, cons
 	(void)snprintf(answer->reason, sizeof(answer->reason), "%s", reason);
 }
 
-static void answer_known(struct fleet *fleet, struct node *node, const struct hello *hello, struct hello_answer *answer)
+static void answer_known(struct fleet *fleet, struct node *node, const struct hello *hello, struct in_addr from,
+			 struct hello_answer *answer)
 {
 	if (node->is_ghost) {
 		clash_declare(fleet, node);
@@ -330,6 +331,14 @@ static void answer_known(struct fleet *fleet, struct node *node, const struct he
 		node->hello_instance = hello->instance;
 	}
 	fill_answer(fleet, node, hello, answer);
+	/* A connection from there shows whose the address is now. */
+	struct node *owner = index_find(&fleet->by_peer, from.s_addr);
+
+	if (answer->status == HELLO_APPROVED) {
+		node_set_peer(fleet, node, from);
+	} else if (owner != NULL && owner != node) {
+		index_drop(&fleet->by_peer, from.s_addr, owner);
+	}
 	if (answer->status == HELLO_APPROVED && node->told_ms == 0) {
 		node->told_ms = clock_ms();
 	}
@@ -422,7 +431,7 @@ bool fleet_hello(struct fleet *fleet, const struct hello *hello, const struct so
 		is_good = refuse(fleet, &change, fail);
 	} else if (node != NULL && (node->is_ghost || hello->crash_bytes == 0 || node->is_crash_taken ||
 				    node->admission != ADMISSION_APPROVED)) {
-		answer_known(fleet, node, hello, answer);
+		answer_known(fleet, node, hello, from->sin_addr, answer);
 	} else {
 		is_good = is_planned = plan(fleet, node, &change, fail);
 	}
@@ -437,7 +446,7 @@ bool fleet_hello(struct fleet *fleet, const struct hello *hello, const struct so
 		if (is_good && node == NULL) {
 			is_good = fail_set(fail, FAIL_UNAVAILABLE, "try again");
 		} else if (is_good) {
-			answer_known(fleet, node, hello, answer);
+			answer_known(fleet, node, hello, from->sin_addr, answer);
 		}
 		fleet_unlock(fleet);
 	}

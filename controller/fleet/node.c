@@ -27,6 +27,14 @@ static size_t place_of(const struct fleet *fleet, const char *id)
 	return low;
 }
 
+struct node *node_after(const struct fleet *fleet, const char *id)
+{
+	size_t at = place_of(fleet, id);
+
+	at += at < fleet->count && strcmp(fleet->nodes[at]->id, id) == 0;
+	return at < fleet->count ? fleet->nodes[at] : NULL;
+}
+
 static bool make_room(struct fleet *fleet)
 {
 	if (fleet->count < fleet->room) {
@@ -114,6 +122,7 @@ void node_free(struct fleet *fleet, struct node *node)
 	}
 	index_drop(&fleet->by_boot, node->boot_id, node);
 	index_drop(&fleet->by_ip, node->ip.s_addr, node);
+	index_drop(&fleet->by_peer, node->peer.s_addr, node);
 	index_drop(&fleet->by_serial, index_of_text(&fleet->by_serial, node->serial), node);
 	index_drop(&fleet->by_uuid, index_of_text(&fleet->by_uuid, node->uuid), node);
 	unlink_lists(fleet, node);
@@ -218,6 +227,16 @@ void node_set_ip(struct fleet *fleet, struct node *node, struct in_addr ip)
 	node->ip = ip;
 	(void)index_put(&fleet->by_ip, ip.s_addr, node);
 	node_dirty(fleet, node);
+}
+
+void node_set_peer(struct fleet *fleet, struct node *node, struct in_addr peer)
+{
+	if (node->peer.s_addr == peer.s_addr && index_find(&fleet->by_peer, peer.s_addr) == node) {
+		return;
+	}
+	index_drop(&fleet->by_peer, node->peer.s_addr, node);
+	node->peer = peer;
+	(void)index_put(&fleet->by_peer, peer.s_addr, node);
 }
 
 void node_set_admission(struct fleet *fleet, struct node *node, enum admission admission)

@@ -74,6 +74,8 @@ struct node {
 	uint32_t cpu_count, gic_version, memory_mib;
 	char release[HELLO_VERSION_BYTES];
 
+	struct in_addr peer; /* where a trusted hello or tagged datagram came from, never what was seen on the wire */
+
 	/* the boot that said hello */
 	uint64_t boot_id; /* 0: none */
 	uint8_t boot_key[SEAL_KEY_BYTES];

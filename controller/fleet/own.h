@@ -20,6 +20,9 @@ enum {
 	FLEET_CLASH_ROOM = 256, /* for the nodes that clashes make, when strangers have all they may */
 	FLEET_STALE_MAX = 64,
 	FLEET_RULES_MAX = 256,
+	FLEET_EVENTS_KEPT = 100000, /* rows: the newest */
+	FLEET_EVENTS_TURN = 1024, /* they are swept whenever so many were added */
+	FLEET_RENDER_MAX = 256, /* nodes whose JSON one turn under the lock makes anew for nothing but time or a setting */
 	FLEET_GRACE_MS = 10000, /* after the controller's own start */
 	FLEET_CLASH_SLACK_MS = 1000, /* a datagram of the boot before may have been under way */
 	FLEET_BOOTS_KEPT = 20, /* rows of a node */
@@ -54,7 +57,7 @@ struct fleet {
 	unsigned leaving; /* of those: their rows are being deleted */
 	struct stale stale[FLEET_STALE_MAX]; /* the oldest strangers of the last look, the newest first */
 	unsigned stale_count;
-	struct index by_id, by_mac, by_boot, by_ip, by_serial, by_uuid;
+	struct index by_id, by_mac, by_boot, by_ip, by_peer, by_serial, by_uuid;
 	struct node *dirty, *due, *due_last;
 	struct fleet_link link;
 	struct fleet_rule rules[FLEET_RULES_MAX];
@@ -72,12 +75,15 @@ struct fleet {
 
 /* --- node.c: a node in memory --- */
 struct node *node_new(struct fleet *fleet, const char *id); /* in no index but by_id; NULL: no memory, or too many */
+struct node *node_after(const struct fleet *fleet, const char *id); /* the next in order of the id; NULL */
 void node_free(struct fleet *fleet, struct node *node); /* out of all */
 /* Evidence is one node's alone: the first's. */
 void node_add_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]);
 void node_take_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]); /* whoever had it */
 void node_set_evidence(struct fleet *fleet, struct node *node, const char *serial, const char *uuid);
 void node_set_ip(struct fleet *fleet, struct node *node, struct in_addr ip);
+/* What it proved: an address that others cannot claim for it. */
+void node_set_peer(struct fleet *fleet, struct node *node, struct in_addr peer);
 void node_set_admission(struct fleet *fleet, struct node *node, enum admission admission);
 void node_dirty(struct fleet *fleet, struct node *node);
 void node_set_text(char **text, const char *value); /* owned; keeps the old one without memory */

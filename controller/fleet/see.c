@@ -225,14 +225,16 @@ void fleet_step_by_mac(struct fleet *fleet, const uint8_t mac[6], const struct f
 void fleet_step_by_address(struct fleet *fleet, struct in_addr address, const struct fleet_step *step)
 {
 	fleet_lock(fleet);
-	take(fleet, index_find(&fleet->by_ip, address.s_addr), step);
+	struct node *node = index_find(&fleet->by_peer, address.s_addr);
+
+	take(fleet, node != NULL ? node : index_find(&fleet->by_ip, address.s_addr), step);
 	fleet_unlock(fleet);
 }
 
 bool fleet_may_fetch(struct fleet *fleet, struct in_addr address)
 {
 	fleet_lock(fleet);
-	const struct node *node = index_find(&fleet->by_ip, address.s_addr);
+	const struct node *node = index_find(&fleet->by_peer, address.s_addr);
 	const bool may = node != NULL && node_is_trusted(node) && node->admission == ADMISSION_APPROVED;
 
 	fleet_unlock(fleet);

@@ -283,7 +283,69 @@ static void a_decision_behind_a_restart_moves_the_evidence(void **state)
 	assert_string_equal(bed_see(0x1004).id, id);
 }
 
+/* --- who may fetch --- */
+
+static void a_forged_offer_lets_nobody_fetch(void **state)
+{
+	struct machine mine;
+	struct machine stranger;
+	struct hello_answer answer;
+	struct fail why;
+	struct fleet_sighting sighting;
+	const uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 1};
+	const struct fleet_step offer = {.kind = "offer", .detail = "10.77.0.250", .start_ms = clock_wall_ms()};
+	struct in_addr forged;
+	const struct in_addr own = {.s_addr = htonl(0x0a4d0000u + 101)};
+	const struct in_addr strangers = {.s_addr = htonl(0x0a4d0000u + 102)};
+
+	(void)state;
+	assert_int_equal(inet_pton(AF_INET, "10.77.0.250", &forged), 1);
+	machine_make(&mine, 1, 0x1001);
+	machine_run(&mine);
+	machine_make(&stranger, 2, 0x1002);
+	assert_true(machine_hello(&stranger, &answer, &why));
+	bed_sighting(&sighting, 1);
+	fleet_see(bed.fleet, &sighting);
+	fleet_step_by_mac(bed.fleet, mac, &offer);
+	assert_false(fleet_may_fetch(bed.fleet, forged));
+	assert_false(fleet_may_fetch(bed.fleet, strangers));
+	assert_true(fleet_may_fetch(bed.fleet, own));
+	bed_restart(1000); /* before its first beat, too */
+	assert_true(fleet_may_fetch(bed.fleet, own));
+	/* A datagram whose tag was right moves it. */
+	fleet_lock(bed.fleet);
+	node_by_boot(bed.fleet, 0x1001)->address = (struct sockaddr_in){.sin_port = 1, .sin_addr = forged};
+	fleet_unlock(bed.fleet);
+	assert_true(machine_beat(&mine, WIRE_GUEST_RUNNING));
+	assert_true(fleet_may_fetch(bed.fleet, forged));
+	assert_false(fleet_may_fetch(bed.fleet, own));
+	/* A stranger that has the address now, by its own connection. */
+	fleet_lock(bed.fleet);
+	node_by_boot(bed.fleet, 0x1001)->address.sin_addr = strangers;
+	fleet_unlock(bed.fleet);
+	assert_true(machine_beat(&mine, WIRE_GUEST_RUNNING));
+	assert_true(fleet_may_fetch(bed.fleet, strangers));
+	assert_true(machine_hello(&stranger, &answer, &why));
+	assert_false(fleet_may_fetch(bed.fleet, strangers));
+}
+
 /* --- floods --- */
+
+static void events_are_bounded(void **state)
+{
+	struct fail why;
+
+	(void)state;
+	assert_true(bed_change("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 102000) "
+			       "INSERT INTO event (idx, at_ms, kind, text) SELECT i, 0, 'old', '' FROM n",
+			       &why));
+	for (unsigned i = 0; i < FLEET_EVENTS_TURN + 10; i++) {
+		fleet_tell(bed.fleet, "new", "", NULL, "It happened.");
+	}
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'new'"), FLEET_EVENTS_TURN + 10);
+	assert_true(bed_count("SELECT count(*) FROM event") <= FLEET_EVENTS_KEPT + FLEET_EVENTS_TURN);
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE idx <= 2000"), 0);
+}
 
 static void strangers_are_bounded(void **state)
 {
@@ -474,6 +536,8 @@ int main(void)
 		CASE(a_wrong_key_is_counted),
 		CASE(a_serial_alone_claims_no_node),
 		CASE(a_decision_behind_a_restart_moves_the_evidence),
+		CASE(a_forged_offer_lets_nobody_fetch),
+		CASE(events_are_bounded),
 		CASE(strangers_are_bounded),
 		CASE(a_clash_without_room_takes_the_trust),
 		CASE(floods_are_slowed),
