@@ -107,7 +107,12 @@ static void load_boot(struct fleet *fleet, struct sql_row *row)
 		node->stage = boot_problem_ends(problem) ? STAGE_FAILED : STAGE_BOOTING;
 	}
 	if (node->admission == ADMISSION_APPROVED) {
+		struct in_addr peer; /* of its hello */
+
 		contact_resume(&node->contact, clock_ms(), FLEET_GRACE_MS);
+		if (inet_pton(AF_INET, sql_text(row, 7), &peer) == 1) {
+			node_set_peer(fleet, node, peer);
+		}
 	}
 	if (strcmp(sql_text(row, 6), sql_text(row, 0)) == 0) {
 		node->want.reboot_boot_id = boot_id;
@@ -120,7 +125,7 @@ static bool load_boots(struct fleet *fleet, struct sql *sql, struct fail *fail)
 
 	sql_query(sql, &row,
 		  "SELECT boot.id, boot.node, boot.key, boot.started_ms, boot.outcome, boot.crash IS NOT NULL, "
-		  "node.reboot FROM boot JOIN node ON node.id = boot.node WHERE boot.ended_ms IS NULL "
+		  "node.reboot, boot.address FROM boot JOIN node ON node.id = boot.node WHERE boot.ended_ms IS NULL "
 		  "ORDER BY boot.started_ms DESC",
 		  "");
 	while (sql_next(&row)) {

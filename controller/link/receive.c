@@ -257,6 +257,11 @@ unsigned link_receive(struct link *link, unsigned socket)
 			fleet_unlock(link->fleet);
 		}
 	}
+	for (unsigned i = 0; i < count; i++) {
+		if (link->in[i].verdict == IN_UNKNOWN) {
+			fleet_unknown_boot(link->fleet, link->in[i].header.boot_id);
+		}
+	}
 	link_flush(link);
 	count_all(link, count);
 	const uint64_t us = clock_us() - begin_us;
