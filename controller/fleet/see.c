@@ -165,9 +165,10 @@ size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most)
 	for (size_t i = 0; i < fleet->count; i++) {
 		const struct node *node = fleet->nodes[i];
 
-		const unsigned has = node->admission == ADMISSION_APPROVED ? node->mac_count : 0;
-
-		for (unsigned k = 0; k < has && count < most; k++) {
+		if (node->admission != ADMISSION_APPROVED) {
+			continue;
+		}
+		for (unsigned k = 0; k < node->mac_count && count < most; k++) {
 			memcpy(macs[count++], node->macs[k], 6);
 		}
 	}

@@ -353,10 +353,14 @@ static void links_are_good_once(void **state)
 		assert_false(http_auth_sign_in(auth, "nonsense", 8, session, &fail));
 	}
 	assert_int_equal(fail.kind, FAIL_LIMIT);
+	/* The right one is, whoever else has that address. */
 	assert_true(http_auth_make_link(auth, link, &ends, &fail));
-	assert_false(http_auth_sign_in(auth, link, 8, session, &fail));
-	now_ms += 60000;
 	assert_true(http_auth_sign_in(auth, link, 8, session, &fail));
+	assert_false(http_auth_sign_in(auth, link, 8, session, &fail));
+	assert_int_equal(fail.kind, FAIL_LIMIT);
+	now_ms += 60000;
+	assert_false(http_auth_sign_in(auth, link, 8, session, &fail));
+	assert_int_equal(fail.kind, FAIL_UNAUTHORIZED);
 }
 
 static void sessions_end(void **state)
