@@ -147,7 +147,8 @@ static void age(struct fleet *fleet, struct node *node, uint64_t now_ms, struct 
 	const uint64_t step = silent_s >= 7200 ? 3600 : silent_s >= 120 ? 60 : fleet->silent > 200 ? 10 : 1;
 	const bool is_resumed = node->contact.state == CONTACT_NEVER && node->contact.heard_ms != 0;
 
-	if (tally->aged < FLEET_RENDER_MAX && (node->contact.state >= CONTACT_SUSPECT || is_resumed) && silent_s / step != node->told_silent / step) {
+	if (tally->aged < FLEET_RENDER_MAX && (node->contact.state >= CONTACT_SUSPECT || is_resumed) &&
+	    silent_s / step != node->told_silent / step) {
 		node->told_silent = silent_s;
 		tally->aged++;
 		node_dirty(fleet, node);
@@ -261,8 +262,8 @@ static void setting_done(void *argument, const struct fail *fail)
 		memcpy(fleet->release, setting->manifest, sizeof(fleet->release));
 	}
 	happening_publish(fleet, &setting->happening);
-	/* In turns: whoever waits for the lock meanwhile, the link above all, gets it. Generations change in this thread
-	 * alone, and who is new in between has none. */
+	/* In turns: whoever waits for the lock meanwhile, the link above all, gets it. Generations change in this
+	 * thread alone, and who is new in between has none. */
 	char after[ID_BYTES] = "";
 	unsigned turn = 0;
 

@@ -190,7 +190,7 @@ void shown_make(const struct shown_facts *facts, struct shown *shown)
 		break;
 	case SHOWN_PENDING:
 		if (facts->twin != NULL) {
-			say(shown, "See whether its network card was changed: approve it then, and retire the other one.",
+			say(shown, "If its network card was changed, approve it and retire the other one.",
 			    "It said hello with the serial or UUID of %s and from other MAC addresses.", facts->twin);
 			break;
 		}
