@@ -64,7 +64,8 @@ static bool place_dnsmasq(void *argument)
 		log_error("monitor", "dnsmasq is not started: %s", fail.text);
 		return false;
 	}
-	if (dup2(conf, STDIN_FILENO) < 0 || dup2(monitor->dnsmasq_log[1], STDERR_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+	if (dup2(conf, STDIN_FILENO) < 0 || dup2(monitor->dnsmasq_log[1], STDERR_FILENO) < 0 ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
 		return false;
 	}
 	return setenv("AETHER_LEASE_SOCKET", monitor->lease_socket, 1) == 0 &&
