@@ -103,6 +103,10 @@ struct tally {
 
 static void tell_down(struct fleet *fleet, const struct node *node, struct tally *tally)
 {
+	/* Whose power was switched off is missed by nobody. */
+	if (node->stage == STAGE_OFF) {
+		return;
+	}
 	tally->went++;
 	if (tally->went <= TOLD_AT_ONCE) {
 		happening_submit(fleet, "node.down", node->id, "%s is not heard any more; its guests may still run.",

@@ -155,7 +155,11 @@ static void say_stage(const struct shown_facts *facts, struct shown *shown)
 {
 	switch (shown->state) {
 	case SHOWN_OFF:
-		say(shown, "Switch it on.", "It is off, or nothing was seen of it since the controller started.");
+		if (facts->contact == CONTACT_NEVER) {
+			say(shown, "Switch it on.", "Nothing was seen of it since the controller started: it may be off.");
+		} else {
+			say(shown, "Switch it on.", "Its power was switched off.");
+		}
 		break;
 	case SHOWN_BOOTING:
 		say_booting(facts, shown);
