@@ -11,6 +11,8 @@
 #include "observe/journal.h"
 
 const char fuzz_corpus[] = "tests/fuzz/corpus/frames";
+/* A journal is megabytes to make and to clear. */
+const unsigned fuzz_mutations = 250;
 
 static void check_clean(const char *text, size_t room)
 {
