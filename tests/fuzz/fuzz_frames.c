@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "fuzz/fuzz.h"
 #include "observe/journal.h"
 
@@ -63,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct journal *journal = journal_new(&options);
 	int64_t now_ms = 1000;
 
+	log_set_level(LOG_ERROR);
 	if (journal == NULL) {
 		abort();
 	}

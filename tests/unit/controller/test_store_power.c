@@ -6,8 +6,8 @@
  *  - every change that was acknowledged is there ("lost" counts where not),
  *  - what is there is changes 0 to some n, each whole, in a sound database that takes the next change ("broken").
  *
- * SEED= makes other cuts, N= that many changes. With synchronous=FULL neither happens. With NORMAL and OFF the same test must find a loss:
- * else it could find none.
+ * SEED= makes other cuts, N= that many changes. With synchronous=FULL neither happens. With NORMAL and OFF the same
+ * test must find a loss: else it could find none.
  */
 #include <setjmp.h>
 #include <stdarg.h>
