@@ -170,14 +170,18 @@ await check('a lost stream greys the page and says since when; what was missed c
 	});
 }, { needs: hasMock });
 
-// The controller sees that a reader is gone when it writes to it: at the next change, or by the comment each 15 s.
+// The controller sees that a reader is gone when it writes to it, so something is changed until it has seen it.
 const GONE_MS = 45_000;
 const streams = async () => (await api('GET', '/system')).http.streams;
-const settled = () => until(async () => await streams() === 0, 'the streams of closed tabs end, and no other browser looks on', GONE_MS);
+const settled = (count) => until(async () => {
+	await api('PATCH', `/nodes/${id}`, { labels: { poke: String(Date.now()) } });
+	await new Promise((resolve) => setTimeout(resolve, 200));
+	return await streams() === count;
+}, `${count} streams, once those of closed tabs ended (does another browser look on?)`, GONE_MS);
 
 await check('ten tabs are live on one stream', async () => {
 	const context = await newContext();
-	await settled();
+	await settled(0);
 	const pages = [];
 	for (let i = 0; i < 10; i++) {
 		const page = await context.newPage();
@@ -190,13 +194,13 @@ await check('ten tabs are live on one stream', async () => {
 	await api('PATCH', `/nodes/${id}`, { name });
 	await Promise.all(pages.map((page) => page.getByText(name).first().waitFor({ timeout: 5000, state: 'attached' })));
 	await context.close();
-	await until(async () => await streams() === 0, 'the stream ends with the last tab', GONE_MS);
+	await settled(0);
 });
 
 await check('without SharedWorker one tab leads, and another goes on when it is closed', async () => {
 	const context = await newContext();
 	await context.addInitScript(() => delete window.SharedWorker);
-	await settled();
+	await settled(0);
 	const pages = [];
 	for (let i = 0; i < 3; i++) {
 		const page = await context.newPage();
@@ -207,7 +211,7 @@ await check('without SharedWorker one tab leads, and another goes on when it is 
 	same(await streams(), 1, 'streams of three tabs');
 	await pages[0].close();
 	const name = `led-${Date.now() % 100_000}`;
-	await until(async () => await streams() === 1, 'another tab leads', GONE_MS);
+	await settled(1);
 	await api('PATCH', `/nodes/${id}`, { name });
 	await Promise.all(pages.slice(1).map((page) => page.getByText(name).first().waitFor({ timeout: 8000, state: 'attached' })));
 	await context.close();

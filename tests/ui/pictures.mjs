@@ -45,10 +45,12 @@ await take('approve', 720);
 await page.goto(`${new URL(page.url()).origin}/nodes/${ids[0]}`);
 await page.waitForSelector('.chart canvas');
 await page.waitForTimeout(20_000); // so that there is something to draw
-await take('node', 1000);
+await take('node', 720);
+const lanes = page.locator('section', { has: page.locator('.waterfall') });
+await lanes.screenshot({ path: join(out, 'boot.png') });
 
 await page.getByRole('link', { name: /^Console of/ }).first().click();
-await page.waitForFunction(() => document.querySelector('.xterm-rows')?.innerText.includes('~ #'));
+await page.waitForFunction(() => document.querySelector('.xterm-rows')?.innerText.match(/~\s#/), null, { timeout: WAIT_MS });
 await page.getByRole('button', { name: 'Type' }).click();
 await page.keyboard.type('uname -a\r', { delay: 30 });
 await page.waitForFunction(() => document.querySelector('.xterm-rows')?.innerText.includes('GNU/Linux'));
