@@ -156,7 +156,8 @@ static void say_stage(const struct shown_facts *facts, struct shown *shown)
 	switch (shown->state) {
 	case SHOWN_OFF:
 		if (facts->contact == CONTACT_NEVER) {
-			say(shown, "Switch it on.", "Nothing was seen of it since the controller started: it may be off.");
+			say(shown, "Switch it on.",
+			    "Nothing was seen of it since the controller started: it may be off.");
 		} else {
 			say(shown, "Switch it on.", "Its power was switched off.");
 		}
