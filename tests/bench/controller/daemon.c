@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,6 +117,7 @@ bool subject_start(struct subject *subject, const char *program, const char *bun
 	}
 	subject->pid = fork();
 	if (subject->pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (subject->observes) {
 			hand_observer();
 		}

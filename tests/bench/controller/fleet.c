@@ -10,7 +10,15 @@
 
 #include "base/clock.h"
 
-enum { HELLO_THREADS = 8, SETTLE_MS = 90000, PAGE = 1000, PATH_ROOM = 160 };
+enum {
+	HELLO_THREADS = 8,
+	HELLO_TURN = 1000, /* then they are approved: only so many strangers have a place */
+	HELLO_AGAIN_MS = 200, /* and only so many a second are heard */
+	HELLO_MS = 60000,
+	SETTLE_MS = 90000,
+	PAGE = 1000,
+	PATH_ROOM = 160
+};
 
 static void pause_ms(long ms)
 {
@@ -21,20 +29,24 @@ static void *say_hellos(void *argument)
 {
 	struct fleet_bench *bench = argument;
 
-	for (unsigned i = atomic_fetch_add(&bench->next_hello, 1); i < bench->count;
+	for (unsigned i = atomic_fetch_add(&bench->next_hello, 1); i < bench->hellos_end;
 	     i = atomic_fetch_add(&bench->next_hello, 1)) {
 		struct hello_answer answer;
 		bool ok = false;
-		for (unsigned tries = 0; !ok && tries < 5; tries++) {
-			ok = virtual_node_say_hello(&bench->beats.nodes[i], &bench->http, &answer);
+		const uint64_t until_ms = clock_ms() + HELLO_MS;
+		while (!(ok = virtual_node_say_hello(&bench->beats.nodes[i], &bench->http, &answer)) &&
+		       clock_ms() < until_ms) {
+			pause_ms(HELLO_AGAIN_MS);
 		}
 		atomic_fetch_add(&bench->hellos, ok);
 	}
 	return NULL;
 }
 
-static bool hello_all(struct fleet_bench *bench)
+static bool hello_some(struct fleet_bench *bench, unsigned end)
 {
+	bench->hellos_end = end;
+	atomic_store(&bench->next_hello, atomic_load(&bench->hellos));
 	pthread_t threads[HELLO_THREADS];
 
 	for (unsigned i = 0; i < HELLO_THREADS; i++) {
@@ -45,7 +57,7 @@ static bool hello_all(struct fleet_bench *bench)
 	for (unsigned i = 0; i < HELLO_THREADS; i++) {
 		pthread_join(threads[i], NULL);
 	}
-	return atomic_load(&bench->hellos) == bench->count;
+	return atomic_load(&bench->hellos) == end;
 }
 
 /* A page of nodes; `next` is room for 64, "" at first and at the end. */
@@ -109,7 +121,7 @@ static bool approve_all(struct fleet_bench *bench)
 	bool ok = true;
 
 	do {
-		json_t *page = read_page(bench, "", next);
+		json_t *page = read_page(bench, "&admission=pending", next);
 		const json_t *items = json_object_get(page, "items");
 		keep_ids(bench, items);
 		ok = page != NULL && (json_array_size(items) == 0 || approve_page(bench, items));
@@ -199,10 +211,15 @@ bool fleet_begin(struct fleet_bench *bench, unsigned count, const char *program,
 		virtual_node_begin(&bench->beats.nodes[i], i, 0);
 		bench->beats.nodes[i].ip.s_addr = htonl(0x7f010000u + i + 1);
 	}
-	if (!hello_all(bench)) {
-		fprintf(stderr, "bench: only %u of %u hellos were answered\n",
-			atomic_load(&bench->hellos), count);
-		return false;
+	for (unsigned done = 0; done < count; done += HELLO_TURN) {
+		if (!hello_some(bench, count - done < HELLO_TURN ? count : done + HELLO_TURN)) {
+			fprintf(stderr, "bench: only %u of %u hellos were answered\n",
+				atomic_load(&bench->hellos), count);
+			return false;
+		}
+		if (!approve_all(bench)) {
+			return false;
+		}
 	}
-	return approve_all(bench) && beats_start(&bench->beats) && settle(bench);
+	return beats_start(&bench->beats) && settle(bench);
 }

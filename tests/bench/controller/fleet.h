@@ -14,10 +14,14 @@ struct fleet_bench {
 	unsigned count;
 	struct sockaddr_in http;
 	char (*ids)[32]; /* by number */
-	atomic_uint next_hello, hellos;
+	atomic_uint next_hello, hellos; /* how many were answered */
+	unsigned hellos_end; /* of this turn */
 };
 
-/* All run and beat; `is_served`: guests echo, and aetherd looks for DHCP on the loopback interface, if it may. False: it was said on standard error. fleet_end() is due either way. */
+/*
+ * All run and beat. False: it was said on standard error; fleet_end() is due either way. `is_served`: guests echo, and
+ * aetherd looks for DHCP on the loopback interface, if it may.
+ */
 bool fleet_begin(struct fleet_bench *bench, unsigned count, const char *program, const char *bundle, bool is_served);
 void fleet_end(struct fleet_bench *bench);
 /* How many are shown so; by the stage alone, which silence does not hide. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fleet for browser.mjs: aetherd and virtual nodes whose guests echo. Says one line of JSON when all run, then obeys a
- * line of standard input at a time and answers each with one line; ends with its input.
+ * A fleet for browser.mjs: aetherd and virtual nodes whose guests echo. Says one line of JSON when all run, then
+ * obeys a line of standard input at a time and answers each with one line; ends with its input.
  *
  *     fail N       the guest of node N fails: wall clock (microseconds) at which the beat that says so was made
  *     hello N      a node that nobody knew says hello: wall clock just before
