@@ -209,6 +209,7 @@ bool fleet_begin(struct fleet_bench *bench, unsigned count, const char *program,
 				     .sin_addr.s_addr = htonl(0x7f4d0001u)};
 	for (unsigned i = 0; i < count; i++) {
 		virtual_node_begin(&bench->beats.nodes[i], i, 0);
+		bench->beats.nodes[i].varies = is_served;
 		bench->beats.nodes[i].ip.s_addr = htonl(0x7f010000u + i + 1);
 	}
 	for (unsigned done = 0; done < count; done += HELLO_TURN) {
