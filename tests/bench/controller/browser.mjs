@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // browser.mjs AETHERD BUNDLE CONTROLLER-BENCH: the rows that need a browser, in the bench's table. A fleet of NODES=1000
-// virtual nodes, one headless Chromium. README.md beside says how each row is taken.
+// virtual nodes, one headless Chromium. ROWS=many,cards,state,keys: only those. README.md beside says how each row is taken.
 import { spawn } from 'node:child_process';
 import { loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -74,6 +74,10 @@ async function samples(page, count, selectorOf, order) {
 		const at = await seen(page);
 		if (sent && at) {
 			times.push(at - sent);
+		} else {
+			const what = await page.evaluate((id) => document.querySelector(`[data-node="${id}"]`)?.className, selectorOf(i).split('"')[1]);
+			console.error(`browser.mjs: sample ${i}: sent ${sent}, ${selectorOf(i)} is ${what ?? 'not in the document'} ` +
+				`(moved: ${await page.locator('.fleet-list .news').innerText()})`);
 		}
 	}
 	return times;
@@ -214,10 +218,13 @@ try {
 	await sleep(3000);
 	const loading = await page.evaluate(() => window.longTasks.splice(0));
 	row(`${NODES} live nodes, loading: longest task`, '', loading.length ? `${Math.max(...loading).toFixed(0)} ms, ${loading.length} over 50 ms` : 'none over 50 ms');
-	await measureMany(chromium.browser, page);
-	await measureCards(page);
-	await measureState(page, ids);
-	await measureKeys(page, ids[0]);
+	const rows = { many: () => measureMany(chromium.browser, page), cards: () => measureCards(page), state: () => measureState(page, ids),
+		keys: () => measureKeys(page, ids[0]) };
+	for (const [name, run] of Object.entries(rows)) {
+		if (!process.env.ROWS || process.env.ROWS.split(',').includes(name)) {
+			await run();
+		}
+	}
 	console.log(`load average at the end ${loadavg()[0].toFixed(1)}`);
 } catch (error) {
 	console.error(`browser.mjs: ${error.stack ?? error}`);
