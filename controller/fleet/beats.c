@@ -165,7 +165,7 @@ void node_beat(struct fleet *fleet, struct node *node, const struct beat *beat)
 		return;
 	}
 	if (node->address.sin_port != 0) {
-		node_set_peer(fleet, node, node->address.sin_addr);
+		node_set_peer(fleet, node, PEER_OF_DATAGRAM, node->address.sin_addr);
 	}
 	if (!node->want.is_seeded) {
 		want_seed(fleet, node);

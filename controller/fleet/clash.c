@@ -172,6 +172,12 @@ static void give_newcomer(struct fleet *fleet, struct node *old, struct node *fr
 	fresh->readings = old->readings;
 	fresh->want.is_seeded = false;
 	node_set_ip(fleet, fresh, old->ip);
+	for (unsigned of = 0; of < PEER_COUNT; of++) {
+		const struct in_addr peer = old->peers[of];
+
+		node_set_peer(fleet, old, of, (struct in_addr){.s_addr = 0});
+		node_set_peer(fleet, fresh, of, peer);
+	}
 	old->boot = (struct boot){.started_ms = ghost->hello_wall_ms, .is_said = true};
 	old->readings = NULL;
 	old->stage = STAGE_BOOTING;

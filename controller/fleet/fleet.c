@@ -103,6 +103,10 @@ struct tally {
 
 static void tell_down(struct fleet *fleet, const struct node *node, struct tally *tally)
 {
+	/* Whose power was switched off is missed by nobody. */
+	if (node->stage == STAGE_OFF) {
+		return;
+	}
 	tally->went++;
 	if (tally->went <= TOLD_AT_ONCE) {
 		happening_submit(fleet, "node.down", node->id, "%s is not heard any more; its guests may still run.",
@@ -147,7 +151,8 @@ static void age(struct fleet *fleet, struct node *node, uint64_t now_ms, struct 
 	const uint64_t step = silent_s >= 7200 ? 3600 : silent_s >= 120 ? 60 : fleet->silent > 200 ? 10 : 1;
 	const bool is_resumed = node->contact.state == CONTACT_NEVER && node->contact.heard_ms != 0;
 
-	if (tally->aged < FLEET_RENDER_MAX && (node->contact.state >= CONTACT_SUSPECT || is_resumed) && silent_s / step != node->told_silent / step) {
+	if (tally->aged < FLEET_RENDER_MAX && (node->contact.state >= CONTACT_SUSPECT || is_resumed) &&
+	    silent_s / step != node->told_silent / step) {
 		node->told_silent = silent_s;
 		tally->aged++;
 		node_dirty(fleet, node);
@@ -261,8 +266,8 @@ static void setting_done(void *argument, const struct fail *fail)
 		memcpy(fleet->release, setting->manifest, sizeof(fleet->release));
 	}
 	happening_publish(fleet, &setting->happening);
-	/* In turns: whoever waits for the lock meanwhile, the link above all, gets it. Generations change in this thread
-	 * alone, and who is new in between has none. */
+	/* In turns: whoever waits for the lock meanwhile, the link above all, gets it. Generations change in this
+	 * thread alone, and who is new in between has none. */
 	char after[ID_BYTES] = "";
 	unsigned turn = 0;
 

@@ -134,6 +134,7 @@ static void begin_boot(struct fleet *fleet, struct node *node, const struct chan
 	node->heard = (struct node_heard){.at_ms = 0};
 	node->want = (struct node_want){.is_seeded = false};
 	node->address = (struct sockaddr_in){.sin_port = 0};
+	node_set_peer(fleet, node, PEER_OF_DATAGRAM, (struct in_addr){.s_addr = 0});
 	node->key_instance = 0;
 	node->replay = (struct replay){.instance = 0};
 	node->sequence = 0;
@@ -334,10 +335,11 @@ static void answer_known(struct fleet *fleet, struct node *node, const struct he
 	/* A connection from there shows whose the address is now. */
 	struct node *owner = index_find(&fleet->by_peer, from.s_addr);
 
-	if (answer->status == HELLO_APPROVED) {
-		node_set_peer(fleet, node, from);
-	} else if (owner != NULL && owner != node) {
+	if (owner != NULL && owner != node) {
 		index_drop(&fleet->by_peer, from.s_addr, owner);
+	}
+	if (!node->is_ghost) {
+		node_set_peer(fleet, node, PEER_OF_HELLO, from);
 	}
 	if (answer->status == HELLO_APPROVED && node->told_ms == 0) {
 		node->told_ms = clock_ms();

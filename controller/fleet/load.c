@@ -86,6 +86,7 @@ static void load_boot(struct fleet *fleet, struct sql_row *row)
 	const void *key = sql_blob(row, 2, &key_bytes);
 	const uint64_t boot_id = strtoull(sql_text(row, 0), NULL, 16);
 	enum boot_problem problem;
+	struct in_addr peer; /* of its hello */
 
 	if (node == NULL || node->boot_id != 0 || boot_id == 0 || key_bytes != SEAL_KEY_BYTES) {
 		return;
@@ -107,12 +108,10 @@ static void load_boot(struct fleet *fleet, struct sql_row *row)
 		node->stage = boot_problem_ends(problem) ? STAGE_FAILED : STAGE_BOOTING;
 	}
 	if (node->admission == ADMISSION_APPROVED) {
-		struct in_addr peer; /* of its hello */
-
 		contact_resume(&node->contact, clock_ms(), FLEET_GRACE_MS);
-		if (inet_pton(AF_INET, sql_text(row, 7), &peer) == 1) {
-			node_set_peer(fleet, node, peer);
-		}
+	}
+	if (inet_pton(AF_INET, sql_text(row, 7), &peer) == 1) {
+		node_set_peer(fleet, node, PEER_OF_HELLO, peer);
 	}
 	if (strcmp(sql_text(row, 6), sql_text(row, 0)) == 0) {
 		node->want.reboot_boot_id = boot_id;

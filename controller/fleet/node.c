@@ -122,7 +122,9 @@ void node_free(struct fleet *fleet, struct node *node)
 	}
 	index_drop(&fleet->by_boot, node->boot_id, node);
 	index_drop(&fleet->by_ip, node->ip.s_addr, node);
-	index_drop(&fleet->by_peer, node->peer.s_addr, node);
+	for (unsigned of = 0; of < PEER_COUNT; of++) {
+		index_drop(&fleet->by_peer, node->peers[of].s_addr, node);
+	}
 	index_drop(&fleet->by_serial, index_of_text(&fleet->by_serial, node->serial), node);
 	index_drop(&fleet->by_uuid, index_of_text(&fleet->by_uuid, node->uuid), node);
 	unlink_lists(fleet, node);
@@ -229,14 +231,21 @@ void node_set_ip(struct fleet *fleet, struct node *node, struct in_addr ip)
 	node_dirty(fleet, node);
 }
 
-void node_set_peer(struct fleet *fleet, struct node *node, struct in_addr peer)
+void node_set_peer(struct fleet *fleet, struct node *node, enum peer_of of, struct in_addr peer)
 {
-	if (node->peer.s_addr == peer.s_addr && index_find(&fleet->by_peer, peer.s_addr) == node) {
+	struct in_addr *have = &node->peers[of];
+	const struct in_addr *other = &node->peers[PEER_COUNT - 1 - of];
+
+	if (have->s_addr == peer.s_addr && index_find(&fleet->by_peer, peer.s_addr) == node) {
 		return;
 	}
-	index_drop(&fleet->by_peer, node->peer.s_addr, node);
-	node->peer = peer;
-	(void)index_put(&fleet->by_peer, peer.s_addr, node);
+	if (have->s_addr != other->s_addr) {
+		index_drop(&fleet->by_peer, have->s_addr, node);
+	}
+	*have = peer;
+	if (node->admission == ADMISSION_APPROVED) {
+		(void)index_put(&fleet->by_peer, peer.s_addr, node);
+	}
 }
 
 void node_set_admission(struct fleet *fleet, struct node *node, enum admission admission)
@@ -246,6 +255,9 @@ void node_set_admission(struct fleet *fleet, struct node *node, enum admission a
 	node->admission = admission;
 	fleet->discovered += node->admission == ADMISSION_DISCOVERED;
 	fleet->pending += node->admission == ADMISSION_PENDING;
+	for (unsigned of = 0; of < PEER_COUNT; of++) {
+		node_set_peer(fleet, node, of, node->peers[of]);
+	}
 	node_dirty(fleet, node);
 }
 

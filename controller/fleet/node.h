@@ -46,6 +46,8 @@ struct node_readings {
 	uint64_t kept_ms; /* when a reading was last put into the ring */
 };
 
+enum peer_of { PEER_OF_HELLO, PEER_OF_DATAGRAM, PEER_COUNT }; /* the newest hello, the newest with a right tag */
+
 struct node {
 	/* durable: as in the database's row */
 	char id[ID_BYTES];
@@ -74,7 +76,7 @@ struct node {
 	uint32_t cpu_count, gic_version, memory_mib;
 	char release[HELLO_VERSION_BYTES];
 
-	struct in_addr peer; /* where a trusted hello or tagged datagram came from, never what was seen on the wire */
+	struct in_addr peers[PEER_COUNT]; /* whence they came, never what was seen on the wire */
 
 	/* the boot that said hello */
 	uint64_t boot_id; /* 0: none */

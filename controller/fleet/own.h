@@ -22,7 +22,7 @@ enum {
 	FLEET_RULES_MAX = 256,
 	FLEET_EVENTS_KEPT = 100000, /* rows: the newest */
 	FLEET_EVENTS_TURN = 1024, /* they are swept whenever so many were added */
-	FLEET_RENDER_MAX = 256, /* nodes whose JSON one turn under the lock makes anew for nothing but time or a setting */
+	FLEET_RENDER_MAX = 256, /* nodes whose JSON a turn under the lock makes anew for time or a setting alone */
 	FLEET_GRACE_MS = 10000, /* after the controller's own start */
 	FLEET_CLASH_SLACK_MS = 1000, /* a datagram of the boot before may have been under way */
 	FLEET_BOOTS_KEPT = 20, /* rows of a node */
@@ -82,8 +82,8 @@ void node_add_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]);
 void node_take_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]); /* whoever had it */
 void node_set_evidence(struct fleet *fleet, struct node *node, const char *serial, const char *uuid);
 void node_set_ip(struct fleet *fleet, struct node *node, struct in_addr ip);
-/* What it proved: an address that others cannot claim for it. */
-void node_set_peer(struct fleet *fleet, struct node *node, struct in_addr peer);
+/* What a hello or a tagged datagram came from: found by it once it is approved. */
+void node_set_peer(struct fleet *fleet, struct node *node, enum peer_of of, struct in_addr peer);
 void node_set_admission(struct fleet *fleet, struct node *node, enum admission admission);
 void node_dirty(struct fleet *fleet, struct node *node);
 void node_set_text(char **text, const char *value); /* owned; keeps the old one without memory */

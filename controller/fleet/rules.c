@@ -294,7 +294,7 @@ static void drop_done(void *argument, const struct fail *fail)
 	if (rule != NULL) {
 		const size_t behind = (size_t)(&fleet->rules[--fleet->rule_count] - rule);
 
-		memmove(rule, rule + 1, behind * sizeof(*rule)); /* the first that takes a node is used: keep the order */
+		memmove(rule, rule + 1, behind * sizeof(*rule)); /* the first that takes a node is used: in order */
 	}
 	happening_publish(fleet, &change->happening);
 	fleet_unlock(fleet);

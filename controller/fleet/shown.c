@@ -155,7 +155,12 @@ static void say_stage(const struct shown_facts *facts, struct shown *shown)
 {
 	switch (shown->state) {
 	case SHOWN_OFF:
-		say(shown, "Switch it on.", "It is off, or nothing was seen of it since the controller started.");
+		if (facts->contact == CONTACT_NEVER) {
+			say(shown, "Switch it on.",
+			    "Nothing was seen of it since the controller started: it may be off.");
+		} else {
+			say(shown, "Switch it on.", "Its power was switched off.");
+		}
 		break;
 	case SHOWN_BOOTING:
 		say_booting(facts, shown);
@@ -190,7 +195,7 @@ void shown_make(const struct shown_facts *facts, struct shown *shown)
 		break;
 	case SHOWN_PENDING:
 		if (facts->twin != NULL) {
-			say(shown, "See whether its network card was changed: approve it then, and retire the other one.",
+			say(shown, "If its network card was changed, approve it and retire the other one.",
 			    "It said hello with the serial or UUID of %s and from other MAC addresses.", facts->twin);
 			break;
 		}

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "fuzz/fuzz.h"
 #include "observe/journal.h"
 
 const char fuzz_corpus[] = "tests/fuzz/corpus/frames";
+/* A journal is megabytes to make and to clear. */
+const unsigned fuzz_mutations = 250;
 
 static void check_clean(const char *text, size_t room)
 {
@@ -61,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct journal *journal = journal_new(&options);
 	int64_t now_ms = 1000;
 
+	log_set_level(LOG_ERROR);
 	if (journal == NULL) {
 		abort();
 	}

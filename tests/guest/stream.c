@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A console that never ends, for tests of who carries it: "o N" each few milliseconds (bootarg pace=DIGIT, 5), N from
- * 0 on, and "i M TEXT" for each line TEXT that comes in, M from 0 on. So what is missing, doubled or out of order on
- * either way can be seen. Two lines are orders: "reset" and "off". Both ways go by interrupt.
+ * A console that never ends, for tests of who carries it: "o N" each few milliseconds (bootarg pace=DIGIT, 5; 0 is a
+ * second), N from 0 on, and "i M TEXT" for each line TEXT that comes in, M from 0 on. So what is missing, doubled or
+ * out of order on either way can be seen. Two lines are orders: "reset" and "off". Both ways go by interrupt.
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/dt.h"
@@ -101,7 +101,7 @@ static void take_input(void)
 void guest_main(void)
 {
 	const char pace = dt_bootarg("pace");
-	const uint64_t ms = pace >= '1' && pace <= '9' ? (uint64_t)(pace - '0') : 5;
+	const uint64_t ms = pace == '0' ? 1000 : pace >= '1' && pace <= '9' ? (uint64_t)(pace - '0') : 5;
 	char text[LINE_BYTES];
 	uint64_t due = ticks_now();
 

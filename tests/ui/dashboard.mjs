@@ -8,6 +8,8 @@ import { api, axe, base, check, finish, hasMock, hold, link, live, mock, newCont
 
 const card = (id) => `.pending-card[data-node="${id}"]`;
 const stateOf = (page, selector) => page.locator(`${selector} .state`).first().textContent();
+// What tests/e2e/dashboard holds against the real controller, the stand-in need not hold too, unless asked: ALL=1.
+const whole = !hasMock || process.env.ALL === '1';
 const RUNNING_MS = Number(process.env.AETHER_RUNNING_MS ?? 90_000);
 
 await check('without a session there is a page that says how to sign in', async () => {
@@ -100,8 +102,15 @@ await withPage(`/nodes/${id}`, async (page) => {
 		await until(async () => (await page.locator('.xterm-rows').innerText()).trim().length > 10, 'output', 30_000);
 		hold(loaded.some((path) => path.startsWith('/terminal-')), 'xterm.js was not loaded');
 		await page.getByRole('button', { name: 'Type' }).click();
-		await page.keyboard.type('echo aether-$((40+2))\r');
-		await until(async () => (await page.locator('.xterm-rows').innerText()).includes('echo aether-'), 'the echo');
+		// A kernel that still boots has nobody yet who reads: then again.
+		let typed = 0;
+		await until(async () => {
+			if (Date.now() - typed > 4000) {
+				await page.keyboard.type('echo aether-$((40+2))\r');
+				typed = Date.now();
+			}
+			return (await page.locator('.xterm-rows').innerText()).includes('echo aether-');
+		}, 'the echo', RUNNING_MS);
 		await page.keyboard.press('Control+]');
 		await page.getByText('Read only').waitFor();
 		hold(!(await page.title()).includes('must not be set') && (await page.title()).includes('Console'), `the title is ${await page.title()}, was ${title}`);
@@ -161,9 +170,18 @@ await check('a lost stream greys the page and says since when; what was missed c
 	});
 }, { needs: hasMock });
 
+// The controller sees that a reader is gone when it writes to it, so something is changed until it has seen it.
+const GONE_MS = 45_000;
+const streams = async () => (await api('GET', '/system')).http.streams;
+const settled = (count) => until(async () => {
+	await api('PATCH', `/nodes/${id}`, { labels: { poke: String(Date.now()) } });
+	await new Promise((resolve) => setTimeout(resolve, 200));
+	return await streams() === count;
+}, `${count} streams, once those of closed tabs ended (does another browser look on?)`, GONE_MS);
+
 await check('ten tabs are live on one stream', async () => {
 	const context = await newContext();
-	const before = (await api('GET', '/system')).http.streams;
+	await settled(0);
 	const pages = [];
 	for (let i = 0; i < 10; i++) {
 		const page = await context.newPage();
@@ -171,18 +189,18 @@ await check('ten tabs are live on one stream', async () => {
 		pages.push(page);
 	}
 	await Promise.all(pages.map(live));
-	same((await api('GET', '/system')).http.streams - before, 1, 'streams of ten tabs');
+	same(await streams(), 1, 'streams of ten tabs');
 	const name = `ten-${Date.now() % 100_000}`;
 	await api('PATCH', `/nodes/${id}`, { name });
 	await Promise.all(pages.map((page) => page.getByText(name).first().waitFor({ timeout: 5000, state: 'attached' })));
 	await context.close();
-	await until(async () => (await api('GET', '/system')).http.streams === before, 'the stream ends with the last tab', 20_000);
+	await settled(0);
 });
 
 await check('without SharedWorker one tab leads, and another goes on when it is closed', async () => {
 	const context = await newContext();
 	await context.addInitScript(() => delete window.SharedWorker);
-	const before = (await api('GET', '/system')).http.streams;
+	await settled(0);
 	const pages = [];
 	for (let i = 0; i < 3; i++) {
 		const page = await context.newPage();
@@ -190,10 +208,10 @@ await check('without SharedWorker one tab leads, and another goes on when it is 
 		await live(page);
 		pages.push(page);
 	}
-	same((await api('GET', '/system')).http.streams - before, 1, 'streams of three tabs');
+	same(await streams(), 1, 'streams of three tabs');
 	await pages[0].close();
 	const name = `led-${Date.now() % 100_000}`;
-	await until(async () => (await api('GET', '/system')).http.streams - before === 1, 'another tab leads');
+	await settled(1);
 	await api('PATCH', `/nodes/${id}`, { name });
 	await Promise.all(pages.slice(1).map((page) => page.getByText(name).first().waitFor({ timeout: 8000, state: 'attached' })));
 	await context.close();
@@ -217,7 +235,7 @@ for (const theme of ['light', 'dark']) {
 				await page.waitForSelector('dialog[open]');
 				await axe(page, 'keys');
 			}
-		}, { colorScheme: theme }));
+		}, { colorScheme: theme }), { needs: whole || ['fleet', 'node'].includes(name) });
 	}
 }
 for (const [name, path] of Object.entries(pages)) {
@@ -226,7 +244,7 @@ for (const [name, path] of Object.entries(pages)) {
 		const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 		hold(wide <= 0, `the page is ${wide} px wider than the phone`);
 		await axe(page, name);
-	}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }));
+	}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }), { needs: whole || name === 'fleet' });
 }
 await check('the theme is kept, and set before anything is drawn', () => withPage('/settings', async (page) => {
 	await page.getByRole('button', { name: 'dark', exact: true }).click();

@@ -9,7 +9,7 @@ const WORDS = {
 	failed: ['The transfer of vmlinuz was cut off.', 'Look at the cable and the switch port; it tries again by itself.'],
 	suspect: ['No contact for 3 s; its guests may still run.', 'Wait a few seconds.'],
 	down: ['No contact for 42 s; its guests may still run.', 'Look at its power and its cable, or switch it off and on.'],
-	off: ['It is off, or nothing was seen of it since the controller started.', 'Switch it on.'],
+	off: ['Its power was switched off.', 'Switch it on.'],
 	rejected: ['It was rejected: it gets nothing from this controller.', 'Approve it if that was a mistake.'],
 	retired: ['It was taken out of service.', 'Approve it to take it into service again.'],
 	clash: ['Two nodes with the same serial, UUID or MAC address live at once. Neither is trusted.',

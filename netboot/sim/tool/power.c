@@ -2,7 +2,7 @@
 /*
  * The power driver of the emulated nodes. A node that is on is a QEMU, whose monitor is node<N>.qmp in the simulation's
  * folder; one that is off has the file node<N>.off there and no QEMU. `inside` starts a QEMU again when that file is
- * gone.
+ * gone; node<N>.on says so too, where off and on came so soon after each other that it saw neither.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,8 +82,15 @@ static int turn_off(const char *qmp, const char *off)
 	return 0;
 }
 
-static int turn_on(const char *qmp, const char *off)
+static int turn_on(const char *qmp, const char *off, const char *on)
 {
+	const int mark = open(on, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	if (mark < 0) {
+		printf("cannot make %s: %s\n", on, strerror(errno));
+		return 1;
+	}
+	close(mark);
 	if (unlink(off) < 0 && errno != ENOENT) {
 		printf("cannot remove %s: %s\n", off, strerror(errno));
 		return 1;
@@ -93,6 +100,7 @@ static int turn_on(const char *qmp, const char *off)
 
 		if (fd >= 0) {
 			close(fd);
+			unlink(on);
 			return 0;
 		}
 		nap();
@@ -103,7 +111,7 @@ static int turn_on(const char *qmp, const char *off)
 
 int tool_power(int argc, char **argv)
 {
-	char qmp[PATH_BYTES], off[PATH_BYTES], *rest;
+	char qmp[PATH_BYTES], off[PATH_BYTES], on[PATH_BYTES], *rest;
 
 	if (argc != 3 || strncmp(argv[2], macs, strlen(macs)) != 0) {
 		puts("no node of this simulation");
@@ -121,11 +129,12 @@ int tool_power(int argc, char **argv)
 	}
 	snprintf(qmp, sizeof(qmp), "node%ld.qmp", number);
 	snprintf(off, sizeof(off), "node%ld.off", number);
+	snprintf(on, sizeof(on), "node%ld.on", number);
 	if (strcmp(argv[1], "off") == 0) {
 		return turn_off(qmp, off);
 	}
 	if (strcmp(argv[1], "on") == 0) {
-		return turn_on(qmp, off);
+		return turn_on(qmp, off, on);
 	}
 	const int fd = access(off, F_OK) == 0 ? -1 : open_qmp(qmp);
 	if (strcmp(argv[1], "status") == 0) {
@@ -137,7 +146,7 @@ int tool_power(int argc, char **argv)
 		return 2;
 	}
 	if (fd < 0) {
-		return turn_on(qmp, off);
+		return turn_on(qmp, off, on);
 	}
 	if (say(fd, "system_reset") < 0) {
 		puts("QEMU did not take the reset");

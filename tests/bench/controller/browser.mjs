@@ -86,12 +86,12 @@ async function samples(page, count, selectorOf, order) {
 async function measureState(page, ids) {
 	const open = Number(await ask(`clients ${CLIENTS}`));
 	await sleep(2000);
-	// A failed node comes to the top of the list, by name among its like: from the last one down, each is the first then.
-	const last = NODES - 1;
+	// A failed node comes to the top of the list, by its id among its like: from the last one down, each is the first then.
+	const order = ids.map((id, number) => ({ id, number })).sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, SAMPLES);
 	const bytes = Number(await ask('bytes'));
 	const began = Date.now();
 	const cpu = Number(await ask('cpu'));
-	const times = await samples(page, SAMPLES, (i) => `[data-node="${ids[last - i]}"].is-failed`, (i) => `fail ${last - i}`);
+	const times = await samples(page, SAMPLES, (i) => `[data-node="${order[i].id}"].is-failed`, (i) => `fail ${order[i].number}`);
 	const seconds = (Date.now() - began) / 1000;
 	judge(`datagram to the next animation frame, ${open} raw clients`, 'p95 <= 250 ms', 250, times, SAMPLES);
 	const rate = ((Number(await ask('bytes')) - bytes) / seconds / 1e6).toFixed(1);

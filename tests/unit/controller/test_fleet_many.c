@@ -110,7 +110,7 @@ static void ten_thousand(void **state)
 
 /* --- a random life --- */
 
-enum { MACHINES = 6, STEPS = 1500 };
+enum { MACHINES = 6, STEPS = 600 };
 
 struct known {
 	char id[ID_BYTES];

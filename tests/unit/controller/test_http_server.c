@@ -20,6 +20,7 @@
 #include "http/server.h"
 #include "http/stream.h"
 #include "unit/controller/client.h"
+#include "unit/controller/place.h"
 
 static char folder[64];
 static char database[96];
@@ -147,7 +148,7 @@ static void stop(void)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/test_http_server.XXXXXX");
+	place_template(folder, sizeof(folder), "http_server");
 	assert_non_null(mkdtemp(folder));
 	snprintf(database, sizeof(database), "%s/aether.db", folder);
 	snprintf(socket_path, sizeof(socket_path), "%s/aether.sock", folder);

@@ -116,7 +116,8 @@ export const nodeActions = [
 	},
 	...['on', 'off', 'reset'].map((action) => ({
 		name: `power-${action}`, words: { on: 'Power on', off: 'Power off', reset: 'Power reset' }[action],
-		is: (node) => node.admission === 'approved' && system.value?.power !== false, tone: action === 'on' ? '' : 'bad',
+		is: (node) => node.admission === 'approved' && system.value?.power !== false &&
+			(action === 'on' ? !['running', 'booting'].includes(node.state) : node.state !== 'off'), tone: action === 'on' ? '' : 'bad',
 		ask: { off: 'Its power is cut at once: its guests end without warning.',
 			reset: 'Its power is cut and given again: its guests end without warning.' }[action],
 		cli: (node) => cli.power(node.id, action), done: { on: 'is switched on', off: 'is switched off', reset: 'is reset' }[action],

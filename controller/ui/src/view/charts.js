@@ -29,7 +29,7 @@ function options(element, { series, format, max, stacked }, width) {
 		width, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false },
 		cursor: { y: false, points: { size: 5 }, sync: { key: 'node' }, drag: { x: false, y: false } },
 		scales: { x: { time: true }, y: { range: (plot, low, high) => [0, max ?? Math.max(1, (high || 0) * 1.1)] } },
-		axes: [{ ...axis, size: 26, values: '{HH}:{mm}', space: 70 }, { ...axis, size: 62, values: (plot, ticks) => ticks.map(format) }],
+		axes: [{ ...axis, size: 26, values: '{HH}:{mm}', space: 70, incrs: [60, 120, 300, 600] }, { ...axis, size: 62, values: (plot, ticks) => ticks.map(format) }],
 		series: [{}, ...series.map((one) => {
 			const stroke = colour(element, one.colour);
 			return { label: one.label, stroke, width: 1.25, fill: stacked ? fade(stroke, 0.55) : undefined, points: { show: false } };

@@ -43,7 +43,7 @@ const settled = computed(() => {
 
 const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children || html`<span class="muted">not known</span>`}</dd></div>`;
 
-export const size = (node) => [node.cpus && `${node.cpus} CPUs`, node.memory_mib && `${node.memory_mib} MiB`,
+export const size = (node) => [node.cpus && `${node.cpus} CPU${node.cpus === 1 ? '' : 's'}`, node.memory_mib && `${node.memory_mib} MiB`,
 	node.gic && `GICv${node.gic}`].filter(Boolean).join(', ');
 
 function PendingCard({ id }) {
@@ -119,7 +119,8 @@ function Cpu({ id }) {
 function Memory({ id }) {
 	const memory = figuresOf(id).value?.memory;
 	const used = memory ? memory.guest + memory.service + memory.core : NaN;
-	const total = used + memory?.free;
+	// What it was found to have, also of a node that does not say how much of it is free.
+	const total = nodeOf(id).value?.memory_mib || used + memory?.free;
 	return html`<${Bar} parts=${memory} total=${total} label=${`Memory ${percent(used / total)}`} /><span class="figure">${percent(used / total)}</span>`;
 }
 
@@ -235,7 +236,7 @@ function List() {
 				filter.value = '';
 			}}>Show all</${Button}></${Empty}>`
 			: html`<${Empty} title="No node is approved yet"><p>Power on a board that boots from the network, on a wire that the controller serves.
-				It shows above within a second of its first DHCP packet; approve it there.</p><${Cli} line=${cli.list()} /></${Empty}>`)
+				It shows on this page within a second of its first DHCP packet; approve it here.</p><${Cli} line=${cli.list()} /></${Empty}>`)
 		: form.value === 'table' ? html`<${Table} ids=${ids} />` : html`<${Grid} ids=${ids} />`}
 	</section>`;
 }

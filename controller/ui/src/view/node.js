@@ -93,7 +93,7 @@ function Hardware({ node, facts }) {
 		<${Fact} name="Id"><code>${node.id}</code></${Fact}><${Fact} name="Board">${node.board}</${Fact}>
 		<${Fact} name="CPUs">${node.cpus && `${node.cpus}${facts?.cpu ? ` × ${facts.cpu}` : ''}`}</${Fact}>
 		<${Fact} name="Memory">${node.memory_mib && `${node.memory_mib} MiB`}</${Fact}><${Fact} name="GIC">${node.gic && `v${node.gic}`}</${Fact}>
-		<${Fact} name="Serial"><code>${node.serial}</code></${Fact}><${Fact} name="UUID">${node.uuid && html`<code>${node.uuid}</code>`}</${Fact}>
+		<${Fact} name="Serial">${node.serial && html`<code>${node.serial}</code>`}</${Fact}><${Fact} name="UUID">${node.uuid && html`<code>${node.uuid}</code>`}</${Fact}>
 		<${Fact} name="MAC"><code>${(node.macs ?? []).join(' ')}</code></${Fact}><${Fact} name="Address">${node.address && html`<code>${node.address}</code>`}</${Fact}>
 		<${Fact} name="Network">${node.network}</${Fact}><${Fact} name="Port">${node.port}</${Fact}><${Fact} name="Hostname">${node.hostname}</${Fact}>
 		<${Fact} name="Core">${facts?.core_version}</${Fact}><${Fact} name="Core build">${facts?.core_build && html`<code>${String(facts.core_build).slice(0, 16)}</code>`}</${Fact}>

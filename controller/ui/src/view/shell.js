@@ -73,7 +73,8 @@ export function Help() {
 }
 
 function step(by) {
-	const rows = [...document.querySelectorAll('main .name[href], main .event')];
+	// The few events that stand beside the fleet are not in the way from one node to the next.
+	const rows = [...document.querySelectorAll('main .name[href], .page-events .event')];
 	if (!rows.length) {
 		return;
 	}
@@ -105,6 +106,7 @@ function onKey(event) {
 		k: () => step(-1),
 		a: () => document.querySelector('[data-approve]:not([aria-disabled])')?.focus(),
 		t: () => setTheme(themes[(themes.indexOf(theme.value) + 1) % themes.length]),
+		Enter: document.activeElement.matches('.event') && (() => document.activeElement.querySelector('a[href]')?.click()),
 		'/': () => document.getElementById('filter')?.focus(),
 		'?': () => (help.value = true),
 	}[event.key];
