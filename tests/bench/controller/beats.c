@@ -21,6 +21,9 @@ static bool make_beat(struct beats *beats, unsigned i, uint8_t bytes[BEAT_MAX_BY
 		return false;
 	}
 	if (order == BEATS_FAIL) {
+		if (beats->failed != NULL && node->guests[0].state != WIRE_GUEST_FAILED) {
+			beats->failed(i);
+		}
 		node->guests[0].state = WIRE_GUEST_FAILED;
 		node->guests[0].reason = WIRE_REASON_NONE;
 	}
@@ -54,17 +57,44 @@ static void send_some(struct beats *beats, uint64_t from, uint64_t to)
 	}
 }
 
+/* A guest that gives back what is typed, as a terminal in raw mode does. */
+static void echo(const struct beats *beats, struct virtual_node *node, uint64_t due)
+{
+	uint8_t bytes[DATAGRAM_MAX_BYTES];
+	size_t size;
+
+	if (node->consoles == NULL) {
+		return;
+	}
+	const struct virtual_console *console = &node->consoles[0];
+	const uint64_t typed = console->input_due - due;
+	if (typed > 0 && typed <= sizeof(console->input)) {
+		virtual_node_print(node, 0, console->input + sizeof(console->input) - typed, typed);
+	}
+	while ((size = virtual_node_output(node, clock_ms(), bytes)) > 0 &&
+	       send(beats->fd, bytes, size, 0) > 0) {
+	}
+}
+
 static void take(struct beats *beats, const uint8_t *bytes, size_t count)
 {
 	const uint64_t number = (virtual_node_boot_of(bytes, count) & 0xffffffffu) - 1;
 	uint8_t beat[BEAT_MAX_BYTES];
 	size_t size;
 
-	if (number >= beats->count || !virtual_node_take(&beats->nodes[number], bytes, count)) {
+	if (number >= beats->count) {
 		return;
 	}
+	struct virtual_node *node = &beats->nodes[number];
+	const uint64_t due = node->consoles == NULL ? 0 : node->consoles[0].input_due;
+	if (!virtual_node_take(node, bytes, count)) {
+		return;
+	}
+	if (beats->echoes) {
+		echo(beats, node, due);
+	}
 	atomic_fetch_add(&beats->acks, 1);
-	if (beats->nodes[number].must_answer && make_beat(beats, (unsigned)number, beat, &size) &&
+	if (node->must_answer && make_beat(beats, (unsigned)number, beat, &size) &&
 	    send(beats->fd, beat, size, 0) > 0) {
 		atomic_fetch_add(&beats->sent, 1);
 	}

@@ -13,16 +13,11 @@
 
 #include "base/clock.h"
 #include "bench/controller/daemon.h"
-#include "bench/controller/load.h"
+#include "bench/controller/fleet.h"
 #include "bench/controller/watch.h"
 #include "ctl/call.h"
 
 enum {
-	HELLO_THREADS = 8,
-	HELLO_TRIES = 300,
-	HELLO_RETRY_US = 300000,
-	APPROVE_AT_ONCE = 1000,
-	SETTLE_MS = 90000,
 	SECONDS_LONG = 20,
 	STOPPED = 20,
 	PAGE = 1000,
@@ -34,15 +29,6 @@ enum {
 
 /* Of the beats that are measured; BENCH_SECONDS= in the environment. */
 static unsigned seconds_long = SECONDS_LONG;
-
-struct fleet_bench {
-	struct subject subject;
-	struct beats beats;
-	unsigned count;
-	struct sockaddr_in http;
-	char (*ids)[32]; /* by number */
-	atomic_uint next_hello, hellos;
-};
 
 static void pause_ms(long ms)
 {
@@ -66,214 +52,6 @@ static void row(const char *what, const char *reach, int is_reached, const char 
 	       : is_reached   ? "reached"
 			      : "missed");
 	fflush(stdout);
-}
-
-/* --- a fleet --- */
-
-static void *say_hellos(void *argument)
-{
-	struct fleet_bench *bench = argument;
-
-	for (unsigned i = atomic_fetch_add(&bench->next_hello, 1); i < bench->count;
-	     i = atomic_fetch_add(&bench->next_hello, 1)) {
-		struct hello_answer answer;
-		bool ok = false;
-		/* Strangers are let in at a bounded rate: as a node does, it asks again. */
-		for (unsigned tries = 0; !ok && tries < HELLO_TRIES; tries++) {
-			if (tries > 0) {
-				usleep(HELLO_RETRY_US);
-			}
-			ok = virtual_node_say_hello(&bench->beats.nodes[i], &bench->http, &answer);
-		}
-		atomic_fetch_add(&bench->hellos, ok);
-	}
-	return NULL;
-}
-
-/* Fewer nodes may wait for a person than there are here: a rule lets them in. */
-static bool make_rule(struct fleet_bench *bench)
-{
-	char text[PATH_ROOM];
-	char ends[CLOCK_TEXT_BYTES];
-
-	snprintf(text, sizeof(text), "{\"matches\":{\"mac\":\"525400\"},\"count\":%u,\"ends\":\"%s\"}",
-		 bench->count, clock_print(clock_wall_ms() + 3600000, ends));
-	json_t *rule = subject_ask(&bench->subject, "POST", "/api/v1/rules", text);
-	json_decref(rule);
-	return rule != NULL;
-}
-
-static bool hello_all(struct fleet_bench *bench)
-{
-	pthread_t threads[HELLO_THREADS];
-
-	for (unsigned i = 0; i < HELLO_THREADS; i++) {
-		if (pthread_create(&threads[i], NULL, say_hellos, bench) != 0) {
-			return false;
-		}
-	}
-	for (unsigned i = 0; i < HELLO_THREADS; i++) {
-		pthread_join(threads[i], NULL);
-	}
-	return atomic_load(&bench->hellos) == bench->count;
-}
-
-/* A page of nodes; `next` is room for 64, "" at first and at the end. */
-static json_t *read_page(const struct fleet_bench *bench, const char *query, char next[64])
-{
-	char path[PATH_ROOM];
-
-	snprintf(path, sizeof(path), "/api/v1/nodes?limit=%d%s%s%s", PAGE, query,
-		 next[0] == '\0' ? "" : "&after=", next);
-	json_t *page = subject_ask(&bench->subject, "GET", path, NULL);
-	const char *after = json_string_value(json_object_get(page, "next"));
-	snprintf(next, 64, "%s", after == NULL ? "" : after);
-	return page;
-}
-
-static bool approve_page(const struct fleet_bench *bench, const json_t *items)
-{
-	json_t *ids = json_array();
-	size_t i;
-	json_t *node;
-
-	json_array_foreach(items, i, node)
-	{
-		json_array_append(ids, json_object_get(node, "id"));
-	}
-	json_t *body = json_pack("{so}", "ids", ids);
-	char *text = json_dumps(body, JSON_COMPACT);
-	json_t *answer = subject_ask(&bench->subject, "POST", "/api/v1/nodes/approve", text);
-	const bool ok = answer != NULL;
-	free(text);
-	json_decref(body);
-	json_decref(answer);
-	return ok;
-}
-
-/* 52:54:00:nn:nn:nn */
-static void keep_ids(struct fleet_bench *bench, const json_t *items)
-{
-	size_t i;
-	json_t *node;
-	unsigned a;
-	unsigned b;
-	unsigned c;
-
-	json_array_foreach(items, i, node)
-	{
-		const char *mac =
-			json_string_value(json_array_get(json_object_get(node, "macs"), 0));
-		const char *id = json_string_value(json_object_get(node, "id"));
-		if (mac != NULL && id != NULL &&
-		    sscanf(mac, "52:54:00:%x:%x:%x", &a, &b, &c) == 3 &&
-		    (a << 16 | b << 8 | c) < bench->count) {
-			snprintf(bench->ids[a << 16 | b << 8 | c], 32, "%s", id);
-		}
-	}
-}
-
-static bool approve_all(struct fleet_bench *bench)
-{
-	char next[64] = "";
-	bool ok = true;
-
-	do {
-		json_t *page = read_page(bench, "", next);
-		const json_t *items = json_object_get(page, "items");
-		keep_ids(bench, items);
-		ok = page != NULL && (json_array_size(items) == 0 || approve_page(bench, items));
-		json_decref(page);
-	} while (ok && next[0] != '\0');
-	return ok;
-}
-
-static unsigned count_of(const struct fleet_bench *bench, const char *state)
-{
-	json_t *system = subject_ask(&bench->subject, "GET", "/api/v1/system", NULL);
-	const json_int_t count =
-		json_integer_value(json_object_get(json_object_get(system, "nodes"), state));
-
-	json_decref(system);
-	return (unsigned)count;
-}
-
-/* By the stage, which silence does not hide. */
-static unsigned count_failed(const struct fleet_bench *bench)
-{
-	char next[64] = "";
-	unsigned count = 0;
-
-	do {
-		json_t *page = read_page(bench, "", next);
-		size_t i;
-		json_t *node;
-		json_array_foreach(json_object_get(page, "items"), i, node)
-		{
-			const char *stage = json_string_value(json_object_get(node, "stage"));
-			count += stage != NULL && strcmp(stage, "failed") == 0;
-		}
-		json_decref(page);
-	} while (next[0] != '\0');
-	return count;
-}
-
-static bool settle(const struct fleet_bench *bench)
-{
-	const uint64_t until_ms = clock_ms() + SETTLE_MS;
-
-	while (count_of(bench, "running") < bench->count) {
-		if (clock_ms() > until_ms) {
-			fprintf(stderr, "bench: %u of %u nodes run after %d s\n",
-				count_of(bench, "running"), bench->count, SETTLE_MS / 1000);
-			return false;
-		}
-		pause_ms(250);
-	}
-	return true;
-}
-
-static void fleet_end(struct fleet_bench *bench)
-{
-	if (bench->beats.thread != 0) {
-		beats_end(&bench->beats);
-	}
-	for (unsigned i = 0; bench->beats.nodes != NULL && i < bench->count; i++) {
-		virtual_node_end(&bench->beats.nodes[i]);
-	}
-	subject_end(&bench->subject);
-	free(bench->beats.nodes);
-	free((void *)(uintptr_t)bench->beats.orders);
-	free(bench->ids);
-}
-
-/* All run and beat. */
-static bool fleet_begin(struct fleet_bench *bench, unsigned count, const char *program,
-			const char *bundle)
-{
-	*bench = (struct fleet_bench){.count = count};
-	bench->beats.count = count;
-	bench->beats.nodes = calloc(count, sizeof(*bench->beats.nodes));
-	bench->beats.orders = calloc(count, sizeof(*bench->beats.orders));
-	bench->ids = calloc(count, sizeof(*bench->ids));
-	if (bench->beats.nodes == NULL || bench->beats.orders == NULL || bench->ids == NULL ||
-	    !subject_start(&bench->subject, program, bundle)) {
-		return false;
-	}
-	bench->http = bench->beats.to =
-		(struct sockaddr_in){.sin_family = AF_INET,
-				     .sin_port = htons(bench->subject.node_port),
-				     .sin_addr.s_addr = htonl(0x7f4d0001u)};
-	for (unsigned i = 0; i < count; i++) {
-		virtual_node_begin(&bench->beats.nodes[i], i, 0);
-		bench->beats.nodes[i].ip.s_addr = htonl(0x7f010000u + i + 1);
-	}
-	if (!make_rule(bench) || !hello_all(bench)) {
-		fprintf(stderr, "bench: only %u of %u hellos were answered\n",
-			atomic_load(&bench->hellos), count);
-		return false;
-	}
-	return approve_all(bench) && beats_start(&bench->beats) && settle(bench);
 }
 
 /* --- the rows --- */
@@ -306,8 +84,8 @@ static void measure_beats(struct fleet_bench *bench)
 	const unsigned long sent_now = atomic_load(&bench->beats.sent) - sent;
 	const unsigned long acks_now = atomic_load(&bench->beats.acks) - acks;
 	pause_ms(3000);
-	const unsigned failed = count_failed(bench);
-	const unsigned silent = count_of(bench, "suspect") + count_of(bench, "down");
+	const unsigned failed = fleet_count_failed(bench);
+	const unsigned silent = fleet_count_of(bench, "suspect") + fleet_count_of(bench, "down");
 	char what[80];
 
 	snprintf(what, sizeof(what), "heartbeats of %u nodes at 1 Hz, %d s: CPU", bench->count,
@@ -496,7 +274,7 @@ static void measure_first_load(const struct fleet_bench *bench)
 static bool measure(unsigned count, const char *program, const char *bundle)
 {
 	static struct fleet_bench bench;
-	const bool ok = fleet_begin(&bench, count, program, bundle);
+	const bool ok = fleet_begin(&bench, count, program, bundle, false);
 
 	if (ok) {
 		measure_beats(&bench);
@@ -536,14 +314,17 @@ int main(int argc, char **argv)
 	static const unsigned sizes[] = {64, 1000, CAPACITY};
 	bool ok = true;
 
-	if (argc < 2 || argc > 4) {
-		fprintf(stderr, "usage: controller-bench AETHERD [BUNDLE [NODES]]\n");
+	if (argc < 2 || argc > 5 || (argc == 5 && strcmp(argv[3], "serve") != 0)) {
+		fprintf(stderr, "usage: controller-bench AETHERD [BUNDLE [NODES | serve NODES]]\n");
 		return 2;
 	}
 	if (getenv("BENCH_SECONDS") != NULL && atoi(getenv("BENCH_SECONDS")) >= 5) {
 		seconds_long = (unsigned)atoi(getenv("BENCH_SECONDS"));
 	}
 	const char *bundle = argc > 2 && argv[2][0] != '\0' ? argv[2] : NULL;
+	if (argc == 5 && strcmp(argv[3], "serve") == 0) {
+		return serve((unsigned)strtoul(argv[4], NULL, 10), argv[1], bundle);
+	}
 	head();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		if (argc < 4 || strtoul(argv[3], NULL, 10) == sizes[i]) {

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/controller/daemon.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "ctl/call.h"
+#include "observe/open.h"
 
 enum {
 	START_MS = 10000,
 	ANSWER_MS = 60000,
 	END_MS = 10000,
+	HANDED_FD = 3,
 	PORT_FIRST = 20000,
 	PORT_COUNT = 10000
 };
@@ -76,6 +80,24 @@ static bool wait_for_socket(const struct subject *subject)
 	return false;
 }
 
+/* As the monitor hands it on (monitor/handed.h). */
+static void hand_observer(void)
+{
+	struct fail fail;
+	const int fd = observe_open("lo", &fail);
+	char pid[16];
+
+	if (fd < 0) {
+		return;
+	}
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (dup2(fd, HANDED_FD) == HANDED_FD && fcntl(HANDED_FD, F_SETFD, 0) == 0) {
+		setenv("LISTEN_PID", pid, 1);
+		setenv("LISTEN_FDS", "1", 1);
+		setenv("LISTEN_FDNAMES", "observer.0", 1);
+	}
+}
+
 bool subject_start(struct subject *subject, const char *program, const char *bundle)
 {
 	char path[128];
@@ -95,6 +117,10 @@ bool subject_start(struct subject *subject, const char *program, const char *bun
 	}
 	subject->pid = fork();
 	if (subject->pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (subject->observes) {
+			hand_observer();
+		}
 		if (freopen(subject->log, "we", stderr) != NULL &&
 		    freopen("/dev/null", "we", stdout) != NULL) {
 			execl(program, program, "-c", path, (char *)NULL);

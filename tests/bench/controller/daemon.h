@@ -10,6 +10,7 @@ struct subject {
 	char folder[64], socket[96], log[96];
 	uint16_t people_port, node_port;
 	pid_t pid;
+	bool observes; /* set before: it gets a packet socket on the loopback interface, if that may be opened */
 	char token[160]; /* an API token */
 };
 

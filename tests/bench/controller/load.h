@@ -17,6 +17,8 @@ struct beats {
 	unsigned count;
 	struct sockaddr_in to;
 	_Atomic unsigned char *orders; /* one a node: BEATS_GO, BEATS_STOP, BEATS_FAIL */
+	bool echoes; /* what is typed to a guest comes back */
+	void (*failed)(unsigned number); /* its first beat of that is about to be sent; NULL: nobody asks */
 	int fd;
 	pthread_t thread;
 	atomic_bool is_ending;
