@@ -156,8 +156,9 @@ struct hub *hub_new(struct api *api, struct fail *fail)
 	}
 	hub->api = api;
 	pthread_mutex_init(&hub->lock, NULL);
-	if (!bus_on_publish(api->options.bus, ring, hub) ||
-	    pthread_create(&hub->thread, NULL, run, hub) != 0) {
+	const bool is_told = bus_on_publish(api->options.bus, ring, hub);
+	if (!is_told || pthread_create(&hub->thread, NULL, run, hub) != 0) {
+		bus_off_publish(api->options.bus, ring, hub);
 		fail_set(fail, FAIL_INTERNAL, "no thread for the live stream");
 		close(hub->bell);
 		pthread_mutex_destroy(&hub->lock);
@@ -172,6 +173,7 @@ void hub_free(struct hub *hub)
 	if (hub == NULL) {
 		return;
 	}
+	bus_off_publish(hub->api->options.bus, ring, hub);
 	pthread_mutex_lock(&hub->lock);
 	hub->is_ending = true;
 	pthread_mutex_unlock(&hub->lock);

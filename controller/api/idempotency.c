@@ -2,7 +2,8 @@
 /*
  * Idempotency-Key: a POST that is sent again with the same key gets the first one's answer, and nothing is
  * done again. Keys belong to who sends them and are kept for a day. A refusal is not kept: what was refused
- * was not done. An answer with a secret is kept without it.
+ * was not done. An answer with a secret is kept without it. Invariant: the key is in the database before anything is
+ * done, so a kill in between makes no second time of it.
  */
 #include <pthread.h>
 #include <sodium.h>
@@ -112,6 +113,25 @@ static bool find(struct sql *sql, void *argument, struct fail *fail)
 	return sql_end(&row, fail);
 }
 
+/* Before it is done; status 0 says that it runs, and of an earlier process, that nobody knows how far it came. */
+static bool announce(struct sql *sql, void *argument, struct fail *fail)
+{
+	const struct keyed *keyed = argument;
+
+	return sql_run(sql, fail, "DELETE FROM idempotency WHERE key = ?", "t", keyed->key) &&
+	       sql_run(sql, fail,
+		       "INSERT INTO idempotency (key, request_hash, status, body, created_ms) "
+		       "VALUES (?, ?, 0, '', ?)",
+		       "tbi", keyed->key, keyed->hash, (size_t)HASH_BYTES, keyed->now_ms);
+}
+
+static bool withdraw(struct sql *sql, void *argument, struct fail *fail)
+{
+	const struct keyed *keyed = argument;
+
+	return sql_run(sql, fail, "DELETE FROM idempotency WHERE key = ?", "t", keyed->key);
+}
+
 static bool keep(struct sql *sql, void *argument, struct fail *fail)
 {
 	const struct keyed *keyed = argument;
@@ -150,6 +170,12 @@ static bool repeat(const struct http_route *route, const struct keyed *keyed,
 				"this Idempotency-Key was sent with another request; make a new "
 				"key for each");
 	}
+	if (keyed->status == 0) {
+		return fail_set(fail, FAIL_CONFLICT,
+				"the first request with this Idempotency-Key was cut off and may "
+				"have been done or not; look at the state of what it changes, and "
+				"send it with a new key if it was not");
+	}
 	if ((route->flags & HTTP_SECRET) != 0) {
 		return fail_set(fail, FAIL_CONFLICT,
 				"this was done, and its answer's secret is shown once; revoke it "
@@ -173,7 +199,13 @@ static bool run(struct api *api, struct keyed *keyed, const struct http_route *r
 	if (keyed->is_known) {
 		return repeat(route, keyed, reply, fail);
 	}
+	if (!store_change(api->options.store, announce, NULL, keyed, fail)) {
+		return false;
+	}
 	if (!route->handler(api, request, reply, fail)) {
+		if (!store_change(api->options.store, withdraw, NULL, keyed, &not_kept)) {
+			log_warn("api", "an Idempotency-Key stays in use: %s", not_kept.text);
+		}
 		return false;
 	}
 	keyed->status = reply->status != 0 ? reply->status : reply->body.length > 0 ? 200 : 204;

@@ -102,6 +102,7 @@ static bool next_of_bus(struct stream *stream, unsigned bits)
 		return true;
 	}
 	if (found == 0) {
+		stream->after = piece->event.index; /* what is of other topics is looked at once */
 		return false;
 	}
 	piece->has_event = true;

@@ -40,6 +40,7 @@ struct bus {
 	size_t bytes;
 	struct entry ring[BUS_RING];
 	uint64_t position_of[BUS_RING]; /* by number modulo BUS_RING: where the newest such one lies */
+	pthread_rwlock_t calling; /* of what follows; held to read while they are called */
 	unsigned listeners;
 	void (*calls[LISTENERS_MAX])(void *);
 	void *arguments[LISTENERS_MAX];
@@ -60,6 +61,7 @@ struct bus *bus_new(uint64_t next_index)
 		return NULL;
 	}
 	(void)pthread_mutex_init(&bus->lock, NULL);
+	(void)pthread_rwlock_init(&bus->calling, NULL);
 	bus->next_index = bus->start_index = next_index > 0 ? next_index : 1;
 	return bus;
 }
@@ -89,6 +91,7 @@ void bus_free(struct bus *bus)
 	while (bus->first < bus->end) {
 		drop_oldest(bus);
 	}
+	(void)pthread_rwlock_destroy(&bus->calling);
 	(void)pthread_mutex_destroy(&bus->lock);
 	free(bus);
 }
@@ -141,11 +144,12 @@ uint64_t bus_publish(struct bus *bus, unsigned topic, const char *type, uint64_t
 		bus->bytes += length;
 		bus->end++;
 	}
-	const unsigned listeners = bus->listeners;
 	(void)pthread_mutex_unlock(&bus->lock);
-	for (unsigned i = 0; i < listeners; i++) {
+	(void)pthread_rwlock_rdlock(&bus->calling);
+	for (unsigned i = 0; i < bus->listeners; i++) {
 		bus->calls[i](bus->arguments[i]);
 	}
+	(void)pthread_rwlock_unlock(&bus->calling);
 	return index;
 }
 
@@ -201,6 +205,9 @@ int bus_next(struct bus *bus, uint64_t after, unsigned topics, struct bus_event 
 			};
 			memcpy(event->type, entry->type, sizeof(event->type));
 			result = 1;
+		} else {
+			*event = (struct bus_event){
+				.index = position > bus->first ? entry_at(bus, position - 1)->index : after};
 		}
 	}
 	(void)pthread_mutex_unlock(&bus->lock);
@@ -218,7 +225,7 @@ void bus_release(struct bus_event *event)
 
 bool bus_on_publish(struct bus *bus, void (*call)(void *argument), void *argument)
 {
-	(void)pthread_mutex_lock(&bus->lock);
+	(void)pthread_rwlock_wrlock(&bus->calling);
 	const bool has_room = bus->listeners < LISTENERS_MAX;
 
 	if (has_room) {
@@ -226,6 +233,20 @@ bool bus_on_publish(struct bus *bus, void (*call)(void *argument), void *argumen
 		bus->arguments[bus->listeners] = argument;
 		bus->listeners++;
 	}
-	(void)pthread_mutex_unlock(&bus->lock);
+	(void)pthread_rwlock_unlock(&bus->calling);
 	return has_room;
+}
+
+void bus_off_publish(struct bus *bus, void (*call)(void *argument), void *argument)
+{
+	(void)pthread_rwlock_wrlock(&bus->calling);
+	for (unsigned i = 0; i < bus->listeners; i++) {
+		if (bus->calls[i] == call && bus->arguments[i] == argument) {
+			bus->listeners--;
+			bus->calls[i] = bus->calls[bus->listeners];
+			bus->arguments[i] = bus->arguments[bus->listeners];
+			break;
+		}
+	}
+	(void)pthread_rwlock_unlock(&bus->calling);
 }

@@ -40,9 +40,12 @@ uint64_t bus_newest(struct bus *bus);
 /* `json` is copied. index 0: the next one. Returns the index. */
 uint64_t bus_publish(struct bus *bus, unsigned topic, const char *type, uint64_t index,
 		     const char *json, size_t length);
-/* The oldest event after `after` of those topics. 1: *event is it; 0: nothing new; -1: `after` is older than the
- * ring (resync). */
+/* The oldest event after `after` of those topics. 1: *event is it; 0: nothing new, and event->index is the place to go
+ * on from, so that what is of other topics is passed over once; -1: `after` is older than the ring (resync). */
 int bus_next(struct bus *bus, uint64_t after, unsigned topics, struct bus_event *event);
 void bus_release(struct bus_event *event);
 /* Called after each publish, in the publisher's thread: must not wait. At most 8. */
 bool bus_on_publish(struct bus *bus, void (*call)(void *argument), void *argument);
+/* Not called any more once this returns: it waits for calls under way, so not from one of them, nor with a lock that
+ * they take. What was never set is nothing. */
+void bus_off_publish(struct bus *bus, void (*call)(void *argument), void *argument);

@@ -38,7 +38,11 @@ static void put_node(struct table *table, const json_t *node)
 	table_put(table, show_state_color(state), "%s%s", state,
 		  json_is_true(json_object_get(node, "cordoned")) ? ", cordoned" : "");
 	table_put(table, SHOW_PLAIN, "%s", show_text(node, "address"));
-	table_put(table, SHOW_PLAIN, all == 0 ? "" : "%u/%u", running, all);
+	if (all > 0) {
+		table_put(table, SHOW_PLAIN, "%u/%u", running, all);
+	} else {
+		table_put(table, SHOW_PLAIN, "-");
+	}
 	table_put(table, SHOW_PLAIN, "%s", ago);
 	table_put(table, SHOW_FAINT, "%s", show_text(node, "why"));
 }
@@ -275,8 +279,11 @@ static void show_steps(const struct ctl *ctl, const json_t *boot)
 		table_put(&table, problem[0] != '\0' ? SHOW_BAD : SHOW_PLAIN, "%s",
 			  show_text(step, "kind"));
 		table_put(&table, SHOW_PLAIN, "%.2f s", (double)(start_ms - started_ms) / 1000);
-		table_put(&table, SHOW_PLAIN, has_end ? "%.2f s" : "",
-			  (double)(has_end ? end_ms - start_ms : 0) / 1000);
+		if (has_end) {
+			table_put(&table, SHOW_PLAIN, "%.2f s", (double)(end_ms - start_ms) / 1000);
+		} else {
+			table_put(&table, SHOW_PLAIN, "-");
+		}
 		table_put(&table, SHOW_PLAIN, "%s", bytes);
 		table_put(&table, SHOW_PLAIN, "%s%s%s", problem, problem[0] == '\0' ? "" : ": ",
 			  show_text(step, "detail"));

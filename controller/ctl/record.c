@@ -18,7 +18,7 @@ static bool is_id(const char *text, char kind)
 
 static void when(struct table *table, const char *time)
 {
-	table_put(table, SHOW_PLAIN, time[0] == '\0' ? "" : "%.19sZ", time);
+	table_put(table, SHOW_PLAIN, "%.19s%s", time, time[0] == '\0' ? "" : "Z");
 }
 
 static enum ctl_exit print_list(struct ctl *ctl, const char *path, unsigned columns,

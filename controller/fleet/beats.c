@@ -150,6 +150,9 @@ void node_beat(struct fleet *fleet, struct node *node, const struct beat *beat)
 		clash_declare(fleet, node);
 		return;
 	}
+	if (node->is_doubted && wall_ms - node->boot.started_ms >= FLEET_CLASH_SLACK_MS) {
+		boots_return(fleet, node);
+	}
 	const bool is_first = node->heard.at_ms == 0;
 	const bool is_change = is_first || is_shown_change(&node->heard, beat);
 	const uint32_t changed = changed_guests(&node->heard, beat);
@@ -161,11 +164,16 @@ void node_beat(struct fleet *fleet, struct node *node, const struct beat *beat)
 	if (!node_is_trusted(node)) {
 		return;
 	}
+	if (node->address.sin_port != 0) {
+		node_set_peer(fleet, node, PEER_OF_DATAGRAM, node->address.sin_addr);
+	}
 	if (!node->want.is_seeded) {
 		want_seed(fleet, node);
 	}
 	if (is_change || node->stage != STAGE_RUNNING) {
 		take_stage(fleet, node, changed, wall_ms);
+	}
+	if (is_change) {
 		node_dirty(fleet, node);
 	}
 }

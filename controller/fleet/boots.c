@@ -31,13 +31,16 @@ static bool record_work(struct sql *sql, void *argument, struct fail *fail)
 		"VALUES (?, ?, x'', ?, ?, NULLIF(?, 0), ?, ?) ON CONFLICT (id) DO UPDATE SET "
 		"started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, outcome = excluded.outcome, "
 		"steps = excluded.steps";
+	/* Those that ran stay longer: a row's key shows that its boot still lives, and hellos are cheap to make. */
 	static const char trim[] =
 		"DELETE FROM boot WHERE node = ? AND ended_ms IS NOT NULL AND id NOT IN "
-		"(SELECT id FROM boot WHERE node = ? ORDER BY started_ms DESC LIMIT ?)";
+		"(SELECT id FROM boot WHERE node = ? ORDER BY started_ms DESC LIMIT ?) AND id NOT IN "
+		"(SELECT id FROM boot WHERE node = ? AND outcome = 'running' ORDER BY started_ms DESC LIMIT ?)";
 
 	return sql_run(sql, fail, put, "tttiitt", record->boot, record->node, record->address, record->started_ms,
 		       record->ended_ms, record->outcome, record->steps.bytes) &&
-	       sql_run(sql, fail, trim, "ttu", record->node, record->node, (unsigned)FLEET_BOOTS_KEPT);
+	       sql_run(sql, fail, trim, "ttutu", record->node, record->node, (unsigned)FLEET_BOOTS_KEPT,
+		       record->node, (unsigned)FLEET_BOOTS_RAN);
 }
 
 static void record_done(void *argument, const struct fail *fail)
@@ -131,14 +134,21 @@ static const char *last_word(const struct boot *boot)
 	return problem == BOOT_NONE ? "no word" : boot_problem_name(problem);
 }
 
-void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms)
+void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms, bool is_hello)
 {
 	const bool was_up = node->boot.is_up;
 	const bool was_loop = node->boot.problem == BOOT_BOOT_LOOP;
 	char detail[BOOT_DETAIL_BYTES];
 
+	/* A sighting ends no boot that said hello: anybody can make one. The newer hello does. */
 	if (node->boot.started_ms != 0) {
-		boots_store(fleet, node, true);
+		boots_store(fleet, node, is_hello || !node->boot.is_said);
+	}
+	if (!is_hello && node->boot.is_said) {
+		node->was_up = node->boot.is_up;
+		node->is_doubted = true;
+	} else if (is_hello) {
+		node->is_doubted = false;
 	}
 	(void)snprintf(detail, sizeof(detail), "the last try ended with %s", last_word(&node->boot));
 	boot_clear(&node->boot);
@@ -156,6 +166,38 @@ void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms)
 		boots_fail(fleet, node, BOOT_BOOT_LOOP, detail);
 	}
 	node_dirty(fleet, node);
+}
+
+static bool return_work(struct sql *sql, void *argument, struct fail *fail)
+{
+	const struct record *record = argument;
+
+	return sql_run(sql, fail, "UPDATE boot SET ended_ms = NULL WHERE id = ? AND node = ?", "tt", record->boot,
+		       record->node);
+}
+
+void boots_return(struct fleet *fleet, struct node *node)
+{
+	struct record *record = calloc(1, sizeof(*record));
+	struct fail fail;
+
+	boot_clear(&node->boot);
+	node->boot.started_ms = node->hello_wall_ms;
+	node->boot.is_said = true;
+	node->boot.is_up = node->was_up;
+	node->is_doubted = false;
+	node->stage = STAGE_BOOTING;
+	memset(node->began_ms, 0, sizeof(node->began_ms));
+	node_dirty(fleet, node);
+	if (record == NULL) {
+		return;
+	}
+	memcpy(record->node, node->id, sizeof(record->node));
+	(void)snprintf(record->boot, sizeof(record->boot), "%016llx", (unsigned long long)node->boot_id);
+	if (!store_submit(fleet->options.store, return_work, record_done, record, &fail)) {
+		log_error("fleet", "the boot %s of %s was not stored: %s", record->boot, record->node, fail.text);
+		free(record);
+	}
 }
 
 void boots_fail(struct fleet *fleet, struct node *node, enum boot_problem problem, const char *detail)

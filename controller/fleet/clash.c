@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two boots that live on one evidence. A hello with a new boot id is a reboot as a rule: the boot before falls
- * silent. It is kept as a ghost for a while, with its key: when it still speaks, there are two machines. The
- * newcomer then becomes a node of its own, the older boot gets its node back, each names the other one, and neither
- * is trusted until a person decides.
+ * silent. It is kept as a ghost for a while, with its key, however long it was silent before: when it still speaks,
+ * there are two machines. Later, and behind a restart of the controller, its row has the key: a datagram of a boot
+ * that memory does not know brings it back. The newcomer then becomes a node of its own, the older boot gets its node
+ * back, each names the other one, and neither is trusted until a person decides.
+ * Hostile: anybody can send boot ids, so rows are asked for at a bounded rate; only a right tag makes a clash.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,15 @@
 #include "base/log.h"
 #include "fleet/own.h"
 
-enum { GHOST_MS = 600000, SPOKE_MS = 15000 };
+enum { GHOST_MS = 600000 };
+
+static void free_link(struct fleet *fleet, struct node *node)
+{
+	if (node->link != NULL && fleet->link.free != NULL) {
+		fleet->link.free(fleet->link.argument, node->link);
+	}
+	node->link = NULL;
+}
 
 /* What belongs to a boot, not to a node, goes from one to the other. */
 static void move_boot(struct fleet *fleet, struct node *from, struct node *to)
@@ -32,11 +42,9 @@ static void move_boot(struct fleet *fleet, struct node *from, struct node *to)
 	to->key = from->key;
 	to->replay = from->replay;
 	to->sequence = from->sequence;
-	if (to->link != NULL && fleet->link.free != NULL) {
-		fleet->link.free(fleet->link.argument, to->link);
-	}
-	to->link = from->link;
-	from->link = NULL;
+	/* The link's part names the node that it was made for: each makes its own anew. */
+	free_link(fleet, to);
+	free_link(fleet, from);
 	from->boot_id = 0;
 	if (to->boot_id != 0) {
 		(void)index_put(&fleet->by_boot, to->boot_id, to);
@@ -51,26 +59,33 @@ void clash_drop_ghost(struct fleet *fleet, struct node *node)
 	}
 }
 
+static struct node *ghost_of(struct node *node, uint64_t created_ms)
+{
+	struct node *ghost = calloc(1, sizeof(*ghost));
+
+	if (ghost != NULL) {
+		ghost->is_ghost = true;
+		ghost->of = node;
+		ghost->created_ms = (int64_t)created_ms;
+		memcpy(ghost->id, node->id, sizeof(ghost->id));
+	}
+	return ghost;
+}
+
 void clash_keep_ghost(struct fleet *fleet, struct node *node)
 {
-	const uint64_t now_ms = clock_ms();
-	const uint64_t spoke_ms = node->heard.at_ms > node->hello_last_ms ? node->heard.at_ms : node->hello_last_ms;
-	struct node *ghost;
-
 	clash_drop_ghost(fleet, node);
 	if (node->boot_id == 0) {
 		return;
 	}
-	ghost = now_ms - spoke_ms > SPOKE_MS ? NULL : calloc(1, sizeof(*ghost));
-	if (ghost == NULL) {
+	struct node *ghost = ghost_of(node, clock_ms());
+
+	if (ghost == NULL) { /* its row still has the key */
 		index_drop(&fleet->by_boot, node->boot_id, node);
+		free_link(fleet, node);
 		node->boot_id = 0;
 		return;
 	}
-	ghost->is_ghost = true;
-	ghost->of = node;
-	ghost->created_ms = (int64_t)now_ms;
-	memcpy(ghost->id, node->id, sizeof(ghost->id));
 	move_boot(fleet, node, ghost);
 	node->ghost = ghost;
 }
@@ -86,7 +101,7 @@ void clash_tick(struct fleet *fleet, struct node *node, uint64_t now_ms)
 
 struct split {
 	struct fleet *fleet;
-	char old[ID_BYTES], fresh[ID_BYTES];
+	char old[ID_BYTES], fresh[ID_BYTES]; /* the same when there is no room for another node */
 	uint64_t old_boot, fresh_boot;
 	char serial[HELLO_SERIAL_BYTES], uuid[37];
 	char *facts;
@@ -108,6 +123,9 @@ static bool split_work(struct sql *sql, void *argument, struct fail *fail)
 	}
 	if (sql_changes(sql) != 1) {
 		return fail_set(fail, FAIL_CONFLICT, "The node %s is in a clash already.", split->old);
+	}
+	if (strcmp(split->fresh, split->old) == 0) {
+		return happening_store(sql, &split->happening, fail);
 	}
 	return sql_run(sql, fail,
 		       "INSERT INTO node (id, admission, clash, serial, uuid, facts, created_ms, changed_ms) "
@@ -148,9 +166,18 @@ static void give_newcomer(struct fleet *fleet, struct node *old, struct node *fr
 	fresh->contact_wall_ms = old->contact_wall_ms;
 	fresh->stage = old->stage;
 	fresh->boot = old->boot;
+	fresh->is_doubted = old->is_doubted;
+	fresh->was_up = old->was_up;
+	old->is_doubted = old->was_up = false;
 	fresh->readings = old->readings;
 	fresh->want.is_seeded = false;
 	node_set_ip(fleet, fresh, old->ip);
+	for (unsigned of = 0; of < PEER_COUNT; of++) {
+		const struct in_addr peer = old->peers[of];
+
+		node_set_peer(fleet, old, of, (struct in_addr){.s_addr = 0});
+		node_set_peer(fleet, fresh, of, peer);
+	}
 	old->boot = (struct boot){.started_ms = ghost->hello_wall_ms, .is_said = true};
 	old->readings = NULL;
 	old->stage = STAGE_BOOTING;
@@ -168,6 +195,14 @@ static void split_apply(struct split *split)
 {
 	struct fleet *fleet = split->fleet;
 	struct node *old = node_by_id(fleet, split->old);
+
+	if (old != NULL && strcmp(split->fresh, split->old) == 0) {
+		memcpy(old->clash, split->fresh, sizeof(old->clash));
+		old->rev++;
+		node_dirty(fleet, old);
+		happening_publish(fleet, &split->happening);
+		return;
+	}
 	struct node *fresh = node_new(fleet, split->fresh);
 
 	if (old == NULL || fresh == NULL) {
@@ -216,7 +251,7 @@ void clash_declare(struct fleet *fleet, struct node *ghost)
 	struct fail fail;
 
 	if (clock_ms() - (uint64_t)ghost->created_ms < FLEET_CLASH_SLACK_MS || node->is_splitting ||
-	    node->clash[0] != '\0' || node->rev == 0 || fleet->count >= FLEET_NODES_MAX) {
+	    node->clash[0] != '\0' || node->rev == 0) {
 		return;
 	}
 	split = calloc(1, sizeof(*split));
@@ -230,8 +265,11 @@ void clash_declare(struct fleet *fleet, struct node *ghost)
 		.facts = strdup(node->facts),
 		.at_ms = clock_wall_ms(),
 	};
-	id_make('n', split->fresh);
 	memcpy(split->old, node->id, sizeof(split->old));
+	memcpy(split->fresh, node->id, sizeof(split->fresh));
+	if (fleet->count < FLEET_NODES_MAX) {
+		id_make('n', split->fresh);
+	}
 	memcpy(split->serial, node->serial, sizeof(split->serial));
 	memcpy(split->uuid, node->uuid, sizeof(split->uuid));
 	happening_make(fleet, &split->happening, "node.clash", node->id, NULL,
@@ -243,4 +281,96 @@ void clash_declare(struct fleet *fleet, struct node *ghost)
 		free(split->facts);
 		free(split);
 	}
+}
+
+/* --- a boot that memory does not know --- */
+
+struct lookup {
+	struct fleet *fleet;
+	uint64_t boot_id;
+	char boot[17];
+	char node[ID_BYTES]; /* "": there is no such boot */
+	uint8_t key[SEAL_KEY_BYTES];
+	int64_t started_ms;
+	bool is_newest; /* of that node's that said hello */
+};
+
+static bool lookup_work(struct sql *sql, void *argument, struct fail *fail)
+{
+	struct lookup *lookup = argument;
+	struct sql_row row;
+	size_t key_bytes;
+
+	lookup->node[0] = '\0';
+	sql_query(sql, &row,
+		  "SELECT node, key, started_ms, NOT EXISTS (SELECT 1 FROM boot AS other WHERE other.node = boot.node "
+		  "AND other.started_ms > boot.started_ms AND length(other.key) > 0) FROM boot WHERE id = ?",
+		  "t", lookup->boot);
+	if (sql_next(&row)) {
+		const void *key = sql_blob(&row, 1, &key_bytes);
+
+		if (key_bytes == SEAL_KEY_BYTES) {
+			(void)snprintf(lookup->node, sizeof(lookup->node), "%s", sql_text(&row, 0));
+			memcpy(lookup->key, key, SEAL_KEY_BYTES);
+			lookup->started_ms = sql_i64(&row, 2);
+			lookup->is_newest = sql_i64(&row, 3) != 0;
+		}
+	}
+	return sql_end(&row, fail);
+}
+
+static void bring_back(const struct lookup *lookup, struct node *node)
+{
+	node->boot_id = lookup->boot_id;
+	memcpy(node->boot_key, lookup->key, sizeof(node->boot_key));
+	node->hello_wall_ms = lookup->started_ms;
+	node->hello_ms = node->hello_last_ms = clock_ms();
+	(void)index_put(&lookup->fleet->by_boot, node->boot_id, node);
+}
+
+static void lookup_done(void *argument, const struct fail *fail)
+{
+	struct lookup *lookup = argument;
+	struct fleet *fleet = lookup->fleet;
+
+	fleet_lock(fleet);
+	struct node *node = fail != NULL || lookup->node[0] == '\0' ? NULL : node_by_id(fleet, lookup->node);
+
+	if (node == NULL || node->is_splitting || node->clash[0] != '\0' ||
+	    node_by_boot(fleet, lookup->boot_id) != NULL) {
+		node = NULL;
+	} else if (node->boot_id != 0) {
+		struct node *ghost = ghost_of(node, clock_ms() - FLEET_CLASH_SLACK_MS);
+
+		if (ghost != NULL) {
+			clash_drop_ghost(fleet, node);
+			bring_back(lookup, ghost);
+			node->ghost = ghost;
+		}
+	} else if (lookup->is_newest) { /* nothing followed it: it lives */
+		bring_back(lookup, node);
+		boots_return(fleet, node);
+	}
+	fleet_unlock(fleet);
+	explicit_bzero(lookup, sizeof(*lookup));
+	free(lookup);
+}
+
+void fleet_unknown_boot(struct fleet *fleet, uint64_t boot_id)
+{
+	struct lookup *lookup;
+	struct fail fail;
+
+	fleet_lock(fleet);
+	if (boot_id != 0 && node_by_boot(fleet, boot_id) == NULL && flow_take(&fleet->lookups, clock_ms())) {
+		lookup = calloc(1, sizeof(*lookup));
+		if (lookup != NULL) {
+			*lookup = (struct lookup){.fleet = fleet, .boot_id = boot_id};
+			(void)snprintf(lookup->boot, sizeof(lookup->boot), "%016llx", (unsigned long long)boot_id);
+			if (!store_submit(fleet->options.store, lookup_work, lookup_done, lookup, &fail)) {
+				free(lookup);
+			}
+		}
+	}
+	fleet_unlock(fleet);
 }

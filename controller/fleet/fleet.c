@@ -36,7 +36,8 @@ struct fleet *fleet_new(const struct fleet_options *options, struct fail *fail)
 	fleet->options = *options;
 	fleet->started_ms = clock_ms();
 	if (!index_make(&fleet->by_id) || !index_make(&fleet->by_mac) || !index_make(&fleet->by_boot) ||
-	    !index_make(&fleet->by_ip) || !index_make(&fleet->by_serial) || !index_make(&fleet->by_uuid)) {
+	    !index_make(&fleet->by_ip) || !index_make(&fleet->by_peer) ||
+	    !index_make(&fleet->by_serial) || !index_make(&fleet->by_uuid)) {
 		(void)fail_set(fail, FAIL_UNAVAILABLE, "The system has no random numbers.");
 		fleet_free(fleet);
 		return NULL;
@@ -66,6 +67,7 @@ void fleet_free(struct fleet *fleet)
 	index_free(&fleet->by_mac);
 	index_free(&fleet->by_boot);
 	index_free(&fleet->by_ip);
+	index_free(&fleet->by_peer);
 	index_free(&fleet->by_serial);
 	index_free(&fleet->by_uuid);
 	text_free(&fleet->scratch);
@@ -80,10 +82,23 @@ void fleet_link(struct fleet *fleet, const struct fleet_link *link)
 	fleet_unlock(fleet);
 }
 
+bool flow_take(struct flow *flow, uint64_t now_ms)
+{
+	const uint64_t back = (now_ms - flow->filled_ms) * FLOW_A_SECOND;
+
+	flow->used = back < flow->used ? flow->used - (uint32_t)back : 0;
+	flow->filled_ms = now_ms;
+	if (flow->used + 1000 > FLOW_BURST * 1000) {
+		return false;
+	}
+	flow->used += 1000;
+	return true;
+}
+
 /* --- time --- */
 
 struct tally {
-	unsigned changed, went, silent, alive, recent, flagged;
+	unsigned changed, went, silent, alive, recent, flagged, aged;
 };
 
 static void tell_down(struct fleet *fleet, const struct node *node, struct tally *tally)
@@ -130,14 +145,16 @@ static void pass(struct fleet *fleet, struct node *node, uint64_t now_ms, struct
 }
 
 /* The sentence names the silence: it is made anew when it would read otherwise, less often when many are silent. */
-static void age(struct fleet *fleet, struct node *node, uint64_t now_ms)
+static void age(struct fleet *fleet, struct node *node, uint64_t now_ms, struct tally *tally)
 {
 	const uint64_t silent_s = node->contact.heard_ms < now_ms ? (now_ms - node->contact.heard_ms) / 1000 : 0;
 	const uint64_t step = silent_s >= 7200 ? 3600 : silent_s >= 120 ? 60 : fleet->silent > 200 ? 10 : 1;
 	const bool is_resumed = node->contact.state == CONTACT_NEVER && node->contact.heard_ms != 0;
 
-	if ((node->contact.state >= CONTACT_SUSPECT || is_resumed) && silent_s / step != node->told_silent / step) {
+	if (tally->aged < FLEET_RENDER_MAX && (node->contact.state >= CONTACT_SUSPECT || is_resumed) &&
+	    silent_s / step != node->told_silent / step) {
 		node->told_silent = silent_s;
+		tally->aged++;
 		node_dirty(fleet, node);
 	}
 }
@@ -184,7 +201,7 @@ unsigned fleet_tick(struct fleet *fleet)
 		struct node *node = fleet->nodes[i];
 
 		pass(fleet, node, now_ms, &tally);
-		age(fleet, node, now_ms);
+		age(fleet, node, now_ms, &tally);
 		if (node->stage == STAGE_BOOTING) {
 			boots_tick(fleet, node, wall_ms);
 		}
@@ -248,15 +265,23 @@ static void setting_done(void *argument, const struct fail *fail)
 		fleet->has_release = setting->has_release;
 		memcpy(fleet->release, setting->manifest, sizeof(fleet->release));
 	}
-	for (size_t i = 0; i < fleet->count; i++) {
-		struct node *node = fleet->nodes[i];
+	happening_publish(fleet, &setting->happening);
+	/* In turns: whoever waits for the lock meanwhile, the link above all, gets it. Generations change in this
+	 * thread alone, and who is new in between has none. */
+	char after[ID_BYTES] = "";
+	unsigned turn = 0;
 
+	for (struct node *node = node_after(fleet, after); node != NULL; node = node_after(fleet, after)) {
+		memcpy(after, node->id, sizeof(after));
 		if (node->generation > 0 && (setting->interval_ms != 0 || !node->has_manifest)) {
 			node->generation++;
 			want_make(fleet, node);
 		}
+		if (++turn % FLEET_RENDER_MAX == 0) {
+			fleet_unlock(fleet);
+			fleet_lock(fleet);
+		}
 	}
-	happening_publish(fleet, &setting->happening);
 	fleet_unlock(fleet);
 }
 

@@ -85,7 +85,8 @@ struct fleet_step {
 void fleet_step_by_mac(struct fleet *fleet, const uint8_t mac[6], const struct fleet_step *step);
 void fleet_step_by_address(struct fleet *fleet, struct in_addr address,
 			   const struct fleet_step *step);
-/* Blobs and manifests go to trusted nodes alone. */
+/* Blobs and manifests go to trusted nodes alone: to where their hellos and tagged datagrams come from. What was seen of
+ * DHCP and TFTP counts for nothing here: anybody can make that. */
 bool fleet_may_fetch(struct fleet *fleet, struct in_addr address);
 /* Its power is known to be off (a driver says so). */
 void fleet_power(struct fleet *fleet, const char *id, bool is_on);

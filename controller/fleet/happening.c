@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happened, in words for people: made from what was cleaned before, and escaped where it is printed. */
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,13 +34,25 @@ void happening_make(struct fleet *fleet, struct happening *happening, const char
 	va_end(arguments);
 }
 
+/* Bounded by count, since anybody on the wire can make them: the oldest go, some at a time. */
+static bool sweep(struct sql *sql, struct fail *fail)
+{
+	static atomic_uint stored; /* of all stores: each turn may be late, none is needed at once */
+
+	return (atomic_fetch_add(&stored, 1) + 1) % FLEET_EVENTS_TURN != 0 ||
+	       sql_run(sql, fail,
+		       "DELETE FROM event WHERE idx IN (SELECT idx FROM event WHERE idx <= "
+		       "(SELECT idx FROM event ORDER BY idx DESC LIMIT 1 OFFSET ?) ORDER BY idx LIMIT ?)",
+		       "uu", (unsigned)FLEET_EVENTS_KEPT, 4u * FLEET_EVENTS_TURN);
+}
+
 bool happening_store(struct sql *sql, const struct happening *happening, struct fail *fail)
 {
-	return happening->index == 0 ||
+	return happening->index == 0 || (sweep(sql, fail) &&
 	       sql_run(sql, fail,
 		       "INSERT INTO event (idx, at_ms, kind, node, actor, request, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		       "iittttt", (int64_t)happening->index, happening->at_ms, happening->kind, happening->node,
-		       happening->actor, happening->request, happening->text);
+		       happening->actor, happening->request, happening->text));
 }
 
 void happening_publish(struct fleet *fleet, const struct happening *happening)

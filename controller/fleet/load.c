@@ -86,6 +86,7 @@ static void load_boot(struct fleet *fleet, struct sql_row *row)
 	const void *key = sql_blob(row, 2, &key_bytes);
 	const uint64_t boot_id = strtoull(sql_text(row, 0), NULL, 16);
 	enum boot_problem problem;
+	struct in_addr peer; /* of its hello */
 
 	if (node == NULL || node->boot_id != 0 || boot_id == 0 || key_bytes != SEAL_KEY_BYTES) {
 		return;
@@ -109,6 +110,9 @@ static void load_boot(struct fleet *fleet, struct sql_row *row)
 	if (node->admission == ADMISSION_APPROVED) {
 		contact_resume(&node->contact, clock_ms(), FLEET_GRACE_MS);
 	}
+	if (inet_pton(AF_INET, sql_text(row, 7), &peer) == 1) {
+		node_set_peer(fleet, node, PEER_OF_HELLO, peer);
+	}
 	if (strcmp(sql_text(row, 6), sql_text(row, 0)) == 0) {
 		node->want.reboot_boot_id = boot_id;
 	}
@@ -120,7 +124,7 @@ static bool load_boots(struct fleet *fleet, struct sql *sql, struct fail *fail)
 
 	sql_query(sql, &row,
 		  "SELECT boot.id, boot.node, boot.key, boot.started_ms, boot.outcome, boot.crash IS NOT NULL, "
-		  "node.reboot FROM boot JOIN node ON node.id = boot.node WHERE boot.ended_ms IS NULL "
+		  "node.reboot, boot.address FROM boot JOIN node ON node.id = boot.node WHERE boot.ended_ms IS NULL "
 		  "ORDER BY boot.started_ms DESC",
 		  "");
 	while (sql_next(&row)) {

@@ -8,5 +8,5 @@ fleet_bed := $(addprefix tests/unit/controller/,fleet_bed.c small_store.c) tests
 fleet_tables := $(addprefix controller/fleet/,admission.c stage.c contact.c shown.c boot.c index.c ring.c)
 $(call host_test,test_fleet_tables,tests/unit/controller/test_fleet_tables.c tests/model/random.c $(fleet_tables) \
 	$(wildcard controller/base/*.c),-lsodium -ljansson -lm)
-$(foreach t,life boot clash many,$(call host_test,test_fleet_$(t),tests/unit/controller/test_fleet_$(t).c $(fleet_bed) \
+$(foreach t,life boot clash flood guard many,$(call host_test,test_fleet_$(t),tests/unit/controller/test_fleet_$(t).c $(fleet_bed) \
 	tests/model/random.c $(fleet_c),$(fleet_libs) $(fleet_wrap)))

@@ -27,6 +27,14 @@ static size_t place_of(const struct fleet *fleet, const char *id)
 	return low;
 }
 
+struct node *node_after(const struct fleet *fleet, const char *id)
+{
+	size_t at = place_of(fleet, id);
+
+	at += at < fleet->count && strcmp(fleet->nodes[at]->id, id) == 0;
+	return at < fleet->count ? fleet->nodes[at] : NULL;
+}
+
 static bool make_room(struct fleet *fleet)
 {
 	if (fleet->count < fleet->room) {
@@ -58,6 +66,7 @@ struct node *node_new(struct fleet *fleet, const char *id)
 	node->facts = strdup("{}");
 	node->is_to_run = true;
 	node->rev = 1;
+	node->seen_ms = clock_ms();
 	if (node->labels == NULL || node->facts == NULL ||
 	    !index_put(&fleet->by_id, index_of_text(&fleet->by_id, id), node)) {
 		free(node->labels);
@@ -105,6 +114,7 @@ void node_free(struct fleet *fleet, struct node *node)
 		memmove(&fleet->nodes[at], &fleet->nodes[at + 1], (fleet->count - at) * sizeof(struct node *));
 		fleet->discovered -= node->admission == ADMISSION_DISCOVERED;
 		fleet->pending -= node->admission == ADMISSION_PENDING;
+		fleet->leaving -= node->is_leaving;
 		index_drop(&fleet->by_id, index_of_text(&fleet->by_id, node->id), node);
 	}
 	for (unsigned i = 0; i < node->mac_count; i++) {
@@ -112,6 +122,9 @@ void node_free(struct fleet *fleet, struct node *node)
 	}
 	index_drop(&fleet->by_boot, node->boot_id, node);
 	index_drop(&fleet->by_ip, node->ip.s_addr, node);
+	for (unsigned of = 0; of < PEER_COUNT; of++) {
+		index_drop(&fleet->by_peer, node->peers[of].s_addr, node);
+	}
 	index_drop(&fleet->by_serial, index_of_text(&fleet->by_serial, node->serial), node);
 	index_drop(&fleet->by_uuid, index_of_text(&fleet->by_uuid, node->uuid), node);
 	unlink_lists(fleet, node);
@@ -160,7 +173,8 @@ bool node_is_junk(const char *evidence)
 {
 	/* What firmware says when nobody filled it in. */
 	static const char *const words[] = {"to be filled", "default string", "not specified", "not applicable",
-					    "none", "unknown", "system serial", "0123456789", "123456789"};
+					    "none", "unknown", "system serial", "0123456789", "123456789",
+					    "03000200-0400-0500-0006-000700080009"};
 	const size_t length = strlen(evidence);
 	size_t distinct = 0;
 
@@ -217,6 +231,23 @@ void node_set_ip(struct fleet *fleet, struct node *node, struct in_addr ip)
 	node_dirty(fleet, node);
 }
 
+void node_set_peer(struct fleet *fleet, struct node *node, enum peer_of of, struct in_addr peer)
+{
+	struct in_addr *have = &node->peers[of];
+	const struct in_addr *other = &node->peers[PEER_COUNT - 1 - of];
+
+	if (have->s_addr == peer.s_addr && index_find(&fleet->by_peer, peer.s_addr) == node) {
+		return;
+	}
+	if (have->s_addr != other->s_addr) {
+		index_drop(&fleet->by_peer, have->s_addr, node);
+	}
+	*have = peer;
+	if (node->admission == ADMISSION_APPROVED) {
+		(void)index_put(&fleet->by_peer, peer.s_addr, node);
+	}
+}
+
 void node_set_admission(struct fleet *fleet, struct node *node, enum admission admission)
 {
 	fleet->discovered -= node->admission == ADMISSION_DISCOVERED;
@@ -224,6 +255,9 @@ void node_set_admission(struct fleet *fleet, struct node *node, enum admission a
 	node->admission = admission;
 	fleet->discovered += node->admission == ADMISSION_DISCOVERED;
 	fleet->pending += node->admission == ADMISSION_PENDING;
+	for (unsigned of = 0; of < PEER_COUNT; of++) {
+		node_set_peer(fleet, node, of, node->peers[of]);
+	}
 	node_dirty(fleet, node);
 }
 

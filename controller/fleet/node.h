@@ -46,6 +46,8 @@ struct node_readings {
 	uint64_t kept_ms; /* when a reading was last put into the ring */
 };
 
+enum peer_of { PEER_OF_HELLO, PEER_OF_DATAGRAM, PEER_COUNT }; /* the newest hello, the newest with a right tag */
+
 struct node {
 	/* durable: as in the database's row */
 	char id[ID_BYTES];
@@ -74,6 +76,8 @@ struct node {
 	uint32_t cpu_count, gic_version, memory_mib;
 	char release[HELLO_VERSION_BYTES];
 
+	struct in_addr peers[PEER_COUNT]; /* whence they came, never what was seen on the wire */
+
 	/* the boot that said hello */
 	uint64_t boot_id; /* 0: none */
 	uint8_t boot_key[SEAL_KEY_BYTES];
@@ -97,8 +101,10 @@ struct node {
 	bool is_mass_loss, is_locating; /* locating: people see it; a restart of the controller forgets it */
 	uint64_t fell_silent_ms; /* monotonic: alive until then */
 	uint64_t told_silent; /* seconds of silence that its JSON names */
+	uint64_t seen_ms; /* monotonic: newest sighting or hello */
+	bool is_leaving; /* gives its place: its rows are being deleted */
 	bool is_splitting; /* a clash of it is being stored */
-	bool is_boot_stored; /* what of the boot is in the database is up to date */
+	bool is_doubted, was_up; /* a sighting says that the boot which said hello has ended; it had got to run */
 
 	/* the link's */
 	struct sockaddr_in address; /* where the newest true datagram came from; port 0: none yet */
@@ -140,6 +146,9 @@ struct node *node_by_id(struct fleet *fleet, const char *id);
 /* All that may be told and asked of it: approved, in no clash, no ghost. Beats of others are taken by
  * node_beat() and not answered. */
 bool node_is_trusted(const struct node *node);
+/* Without the lock: a datagram of a boot that node_by_boot() does not know. Its key is looked for in the database, at a
+ * bounded rate; when there is one, the next datagram finds it. */
+void fleet_unknown_boot(struct fleet *fleet, uint64_t boot_id);
 /* A beat whose tag is right and which is the newest. */
 void node_beat(struct fleet *fleet, struct node *node, const struct beat *beat);
 /* The next node that has a wish which it was not told; NULL: none. */

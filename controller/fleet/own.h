@@ -16,11 +16,31 @@
 
 enum {
 	FLEET_NODES_MAX = 20000,
-	FLEET_DISCOVERED_MAX = 4096, /* that never said hello: anybody on the wire can make those */
+	FLEET_STRANGERS_MAX = 4096, /* discovered or pending: anybody on the wire can make those */
+	FLEET_CLASH_ROOM = 256, /* for the nodes that clashes make, when strangers have all they may */
+	FLEET_STALE_MAX = 64,
 	FLEET_RULES_MAX = 256,
+	FLEET_EVENTS_KEPT = 100000, /* rows: the newest */
+	FLEET_EVENTS_TURN = 1024, /* they are swept whenever so many were added */
+	FLEET_RENDER_MAX = 256, /* nodes whose JSON a turn under the lock makes anew for time or a setting alone */
 	FLEET_GRACE_MS = 10000, /* after the controller's own start */
 	FLEET_CLASH_SLACK_MS = 1000, /* a datagram of the boot before may have been under way */
 	FLEET_BOOTS_KEPT = 20, /* rows of a node */
+	FLEET_BOOTS_RAN = 8, /* and of those that ran the newest, however many hellos came since */
+};
+
+/* A token bucket: what anybody on the wire can make work of. */
+struct flow {
+	uint64_t filled_ms;
+	uint32_t used; /* thousandths of one */
+};
+enum { FLOW_A_SECOND = 200, FLOW_BURST = 400 };
+bool flow_take(struct flow *flow, uint64_t now_ms); /* fleet.c; false: too many */
+
+/* A stranger, and when it was last heard of. */
+struct stale {
+	char id[ID_BYTES];
+	uint64_t at_ms;
 };
 
 struct printed {
@@ -34,7 +54,10 @@ struct fleet {
 	struct node **nodes; /* in order of the id */
 	size_t count, room;
 	unsigned discovered, pending; /* of them */
-	struct index by_id, by_mac, by_boot, by_ip, by_serial, by_uuid;
+	unsigned leaving; /* of those: their rows are being deleted */
+	struct stale stale[FLEET_STALE_MAX]; /* the oldest strangers of the last look, the newest first */
+	unsigned stale_count;
+	struct index by_id, by_mac, by_boot, by_ip, by_peer, by_serial, by_uuid;
 	struct node *dirty, *due, *due_last;
 	struct fleet_link link;
 	struct fleet_rule rules[FLEET_RULES_MAX];
@@ -44,24 +67,39 @@ struct fleet {
 	uint64_t started_ms;
 	bool is_mass_loss;
 	unsigned silent; /* nodes that are suspect or down, as of the last tick */
+	uint64_t keys_refused, keys_told_ms; /* hellos with another key than their boot's */
+	struct flow sightings, hellos, lookups;
 	struct text scratch;
 	struct printed printed[2];
 };
 
 /* --- node.c: a node in memory --- */
 struct node *node_new(struct fleet *fleet, const char *id); /* in no index but by_id; NULL: no memory, or too many */
+struct node *node_after(const struct fleet *fleet, const char *id); /* the next in order of the id; NULL */
 void node_free(struct fleet *fleet, struct node *node); /* out of all */
 /* Evidence is one node's alone: the first's. */
 void node_add_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]);
 void node_take_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6]); /* whoever had it */
 void node_set_evidence(struct fleet *fleet, struct node *node, const char *serial, const char *uuid);
 void node_set_ip(struct fleet *fleet, struct node *node, struct in_addr ip);
+/* What a hello or a tagged datagram came from: found by it once it is approved. */
+void node_set_peer(struct fleet *fleet, struct node *node, enum peer_of of, struct in_addr peer);
 void node_set_admission(struct fleet *fleet, struct node *node, enum admission admission);
 void node_dirty(struct fleet *fleet, struct node *node);
 void node_set_text(char **text, const char *value); /* owned; keeps the old one without memory */
 const char *node_name(const struct node *node);
 /* A serial or UUID that many boards share, or that says nothing. */
 bool node_is_junk(const char *evidence);
+
+/* --- place.c: strangers give place to strangers --- */
+struct place {
+	char drop[ID_BYTES]; /* who gives it; "": nobody need */
+	bool went; /* its rows did */
+};
+bool place_make(struct fleet *fleet, struct place *place); /* false: there is none */
+bool place_work(struct sql *sql, struct place *place, struct fail *fail); /* in the writer's thread */
+void place_done(struct fleet *fleet, const struct place *place, bool is_stored);
+void place_gone(struct fleet *fleet, struct node *node); /* frees it and says so */
 
 /* --- show.c --- */
 void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts);
@@ -70,11 +108,14 @@ void fleet_flush(struct fleet *fleet); /* publishes what is dirty */
 
 /* --- boots.c: the record of a boot --- */
 /* A boot begins: what there was is stored and let go. */
-void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms);
+void boots_begin(struct fleet *fleet, struct node *node, int64_t started_ms, bool is_hello);
 void boots_step(struct fleet *fleet, struct node *node, const struct fleet_step *step);
 void boots_fail(struct fleet *fleet, struct node *node, enum boot_problem problem, const char *detail);
 /* The boot got to run, or failed: into the database, without waiting. */
 void boots_store(struct fleet *fleet, struct node *node, bool is_ended);
+/* The boot that said hello lives on behind what looked like the begin of another, or behind its end in the
+ * database. */
+void boots_return(struct fleet *fleet, struct node *node);
 void boots_tick(struct fleet *fleet, struct node *node, int64_t wall_ms);
 void boots_stage(struct fleet *fleet, struct node *node, enum stage_event event);
 

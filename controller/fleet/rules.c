@@ -292,7 +292,9 @@ static void drop_done(void *argument, const struct fail *fail)
 	struct fleet_rule *rule = find(fleet, change->id);
 
 	if (rule != NULL) {
-		*rule = fleet->rules[--fleet->rule_count];
+		const size_t behind = (size_t)(&fleet->rules[--fleet->rule_count] - rule);
+
+		memmove(rule, rule + 1, behind * sizeof(*rule)); /* the first that takes a node is used: in order */
 	}
 	happening_publish(fleet, &change->happening);
 	fleet_unlock(fleet);

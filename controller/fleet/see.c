@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is seen on the wire before a node says anything: anybody can make such packets. So a sighting makes a node
- * only of what looks like a boot loader, and of those only FLEET_DISCOVERED_MAX; beyond that the oldest that
- * nothing came of gives its place.
+ * only of what looks like a boot loader, only so many a second, and only so many in all (fleet/place.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@ enum { SCRIPT_BYTES = 65536, FORGET_MS = 120000 };
 struct change {
 	struct fleet *fleet;
 	char id[ID_BYTES], mac[13], uuid[37];
-	char drop[ID_BYTES]; /* that gives its place; "" */
+	struct place place;
 	struct text facts;
 	int64_t at_ms;
 	struct happening happening;
@@ -25,12 +24,9 @@ struct change {
 
 static bool work(struct sql *sql, void *argument, struct fail *fail)
 {
-	const struct change *change = argument;
+	struct change *change = argument;
 
-	if (change->drop[0] != '\0' &&
-	    !(sql_run(sql, fail, "DELETE FROM mac WHERE node = ?", "t", change->drop) &&
-	      sql_run(sql, fail, "DELETE FROM boot WHERE node = ?", "t", change->drop) &&
-	      sql_run(sql, fail, "DELETE FROM node WHERE id = ? AND admission = 'discovered'", "t", change->drop))) {
+	if (!place_work(sql, &change->place, fail)) {
 		return false;
 	}
 	return sql_run(sql, fail,
@@ -47,44 +43,23 @@ static bool work(struct sql *sql, void *argument, struct fail *fail)
 static void done(void *argument, const struct fail *fail)
 {
 	struct change *change = argument;
+	struct fleet *fleet = change->fleet;
 
+	fleet_lock(fleet);
+	place_done(fleet, &change->place, fail == NULL);
 	if (fail == NULL) {
-		happening_publish(change->fleet, &change->happening);
+		happening_publish(fleet, &change->happening);
 	} else {
+		struct node *node = node_by_id(fleet, change->id);
+
 		log_error("fleet", "the sighting of %s was not stored: %s", change->mac, fail->text);
-	}
-	text_free(&change->facts);
-	free(change);
-}
-
-/* The discovered one that was seen the longest ago. */
-static struct node *oldest(const struct fleet *fleet)
-{
-	struct node *found = NULL;
-
-	for (size_t i = 0; i < fleet->count; i++) {
-		struct node *node = fleet->nodes[i];
-
-		if (node->admission == ADMISSION_DISCOVERED && node->rev != 0 &&
-		    (found == NULL || node->boot.changed_ms < found->boot.changed_ms)) {
-			found = node;
+		if (node != NULL && node->admission == ADMISSION_DISCOVERED) {
+			place_gone(fleet, node); /* the next sighting makes it anew */
 		}
 	}
-	return found;
-}
-
-static void make_place(struct fleet *fleet, struct change *change)
-{
-	struct node *node = fleet->discovered < FLEET_DISCOVERED_MAX ? NULL : oldest(fleet);
-	char gone[64];
-
-	if (node != NULL) {
-		memcpy(change->drop, node->id, sizeof(change->drop));
-		const int length = snprintf(gone, sizeof(gone), "{\"id\":\"%s\"}", node->id);
-
-		node_free(fleet, node);
-		(void)bus_publish(fleet->options.bus, BUS_NODES, "node.gone", 0, gone, (size_t)length);
-	}
+	fleet_unlock(fleet);
+	text_free(&change->facts);
+	free(change);
 }
 
 static void learn(struct node *node, const struct fleet_sighting *sighting)
@@ -111,10 +86,10 @@ static struct node *discover(struct fleet *fleet, const struct fleet_sighting *s
 	change->fleet = fleet;
 	change->at_ms = clock_wall_ms();
 	id_make('n', change->id);
-	make_place(fleet, change);
-	struct node *node = node_new(fleet, change->id);
+	struct node *node = place_make(fleet, &change->place) ? node_new(fleet, change->id) : NULL;
 
 	if (node == NULL) {
+		place_done(fleet, &change->place, false);
 		free(change);
 		return NULL;
 	}
@@ -130,6 +105,7 @@ static struct node *discover(struct fleet *fleet, const struct fleet_sighting *s
 	happening_make(fleet, &change->happening, "node.discovered", node->id, NULL, "%s was seen on %s.", change->mac,
 		       node->network);
 	if (change->facts.is_broken || !store_submit(fleet->options.store, work, done, change, &fail)) {
+		place_done(fleet, &change->place, false);
 		text_free(&change->facts);
 		free(change);
 		node_free(fleet, node);
@@ -189,7 +165,10 @@ size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most)
 	for (size_t i = 0; i < fleet->count; i++) {
 		const struct node *node = fleet->nodes[i];
 
-		for (unsigned k = 0; node->admission == ADMISSION_APPROVED && k < node->mac_count && count < most; k++) {
+		if (node->admission != ADMISSION_APPROVED) {
+			continue;
+		}
+		for (unsigned k = 0; k < node->mac_count && count < most; k++) {
 			memcpy(macs[count++], node->macs[k], 6);
 		}
 	}
@@ -201,24 +180,21 @@ void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
 {
 	const int64_t wall_ms = clock_wall_ms();
 	const bool is_loader = is_boot_loader(sighting);
-	char uuid[37] = "";
 
 	fleet_lock(fleet);
+	/* A UUID that another MAC address shows is no evidence: firmware gives many boards the same. */
 	struct node *node = index_find(&fleet->by_mac, index_of_mac(sighting->mac));
 
-	if (node == NULL && sighting->has_uuid) {
-		(void)facts_uuid(sighting->uuid, uuid);
-		node = index_find(&fleet->by_uuid, index_of_text(&fleet->by_uuid, uuid));
-		node = node != NULL && strcmp(node->uuid, uuid) == 0 ? node : NULL;
-	}
-	if (node == NULL && is_loader) {
+	if (node != NULL) {
+		node->seen_ms = clock_ms();
+	} else if (is_loader && flow_take(&fleet->sightings, clock_ms())) {
 		node = discover(fleet, sighting);
 	}
 	if (node != NULL && is_loader) {
 		const struct fleet_step step = {.kind = "discover", .start_ms = wall_ms};
 
 		if (is_new_boot(node, sighting, wall_ms)) {
-			boots_begin(fleet, node, wall_ms);
+			boots_begin(fleet, node, wall_ms, false);
 			(void)snprintf(node->boot.vendor, sizeof(node->boot.vendor), "%s", sighting->vendor_class);
 		}
 		learn(node, sighting);
@@ -252,14 +228,16 @@ void fleet_step_by_mac(struct fleet *fleet, const uint8_t mac[6], const struct f
 void fleet_step_by_address(struct fleet *fleet, struct in_addr address, const struct fleet_step *step)
 {
 	fleet_lock(fleet);
-	take(fleet, index_find(&fleet->by_ip, address.s_addr), step);
+	struct node *node = index_find(&fleet->by_peer, address.s_addr);
+
+	take(fleet, node != NULL ? node : index_find(&fleet->by_ip, address.s_addr), step);
 	fleet_unlock(fleet);
 }
 
 bool fleet_may_fetch(struct fleet *fleet, struct in_addr address)
 {
 	fleet_lock(fleet);
-	const struct node *node = index_find(&fleet->by_ip, address.s_addr);
+	const struct node *node = index_find(&fleet->by_peer, address.s_addr);
 	const bool may = node != NULL && node_is_trusted(node) && node->admission == ADMISSION_APPROVED;
 
 	fleet_unlock(fleet);

@@ -47,6 +47,21 @@ static unsigned percent_of(const struct node *node, const struct boot_step *step
 	return percent;
 }
 
+/* Who has the evidence that this one also says. */
+static const char *twin_of(const struct fleet *fleet, const struct node *node)
+{
+	const struct node *by_serial = index_find(&fleet->by_serial, index_of_text(&fleet->by_serial, node->serial));
+	const struct node *by_uuid = index_find(&fleet->by_uuid, index_of_text(&fleet->by_uuid, node->uuid));
+
+	if (node->admission != ADMISSION_PENDING) {
+		return NULL;
+	}
+	if (by_serial != NULL && by_serial != node && strcmp(by_serial->serial, node->serial) == 0) {
+		return by_serial->id;
+	}
+	return by_uuid != NULL && by_uuid != node && strcmp(by_uuid->uuid, node->uuid) == 0 ? by_uuid->id : NULL;
+}
+
 void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts)
 {
 	const uint64_t now_ms = clock_ms();
@@ -62,6 +77,7 @@ void node_facts(const struct fleet *fleet, const struct node *node, struct shown
 		.is_resumed = is_resumed,
 		.is_mass_loss = node->is_mass_loss,
 		.has_guests = wants_guests(node),
+		.twin = twin_of(fleet, node),
 		.clash = node->clash[0] == '\0' ? NULL : node->clash,
 		.silent_s = now_ms > since_ms ? (now_ms - since_ms) / 1000 : 0,
 		.good = node->contact.good,

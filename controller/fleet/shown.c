@@ -194,6 +194,11 @@ void shown_make(const struct shown_facts *facts, struct shown *shown)
 					     "It was seen on the network and has not said hello.");
 		break;
 	case SHOWN_PENDING:
+		if (facts->twin != NULL) {
+			say(shown, "If its network card was changed, approve it and retire the other one.",
+			    "It said hello with the serial or UUID of %s and from other MAC addresses.", facts->twin);
+			break;
+		}
 		say(shown, "Approve or reject it.", "It said hello and waits for somebody to decide.");
 		break;
 	case SHOWN_REJECTED:

@@ -43,6 +43,7 @@ struct shown_facts {
 	bool is_mass_loss; /* it went silent together with many others */
 	bool has_guests; /* it is wanted to run some */
 	unsigned ended_guests; /* that are wanted and powered off by themselves */
+	const char *twin; /* id of the node that has its serial or UUID; NULL: none, or it is not pending */
 	const char *clash; /* id of the other one; NULL: none */
 	uint64_t silent_s; /* since the newest beat */
 	unsigned good, good_needed; /* beats on its way back from down */

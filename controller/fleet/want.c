@@ -161,21 +161,27 @@ static bool is_foreign(const struct fleet *fleet, const struct node *node)
 	return false;
 }
 
+/* A node may say any number: the highest stays, rather than begin anew. */
+static uint32_t above(uint32_t generation)
+{
+	return generation < UINT32_MAX ? generation + 1 : UINT32_MAX;
+}
+
 void want_seed(struct fleet *fleet, struct node *node)
 {
 	uint32_t generation = node->generation;
 	uint32_t restart = node->restart_generation;
 
 	node->want.is_seeded = true;
-	generation = node->heard.node_generation > generation ? node->heard.node_generation + 1 : generation;
+	generation = node->heard.node_generation > generation ? above(node->heard.node_generation) : generation;
 	for (unsigned slot = 0; slot < WIRE_GUEST_MAX; slot++) {
 		const struct beat_guest *guest = &node->heard.guests[slot];
 
-		generation = guest->generation > generation ? guest->generation + 1 : generation;
+		generation = guest->generation > generation ? above(guest->generation) : generation;
 		restart = guest->restart_generation > restart ? guest->restart_generation : restart;
 	}
 	if (generation == node->generation && (generation == 0 || is_foreign(fleet, node))) {
-		generation++;
+		generation = above(generation);
 	}
 	if (generation != node->generation || restart != node->restart_generation) {
 		submit_rise(fleet, node, generation, restart);

@@ -23,7 +23,7 @@ struct change {
 	enum admission from, to;
 	char other[ID_BYTES]; /* of a clash that is decided */
 	char winner[ID_BYTES], loser[ID_BYTES];
-	uint8_t macs[NODE_MACS_MAX][6];
+	uint8_t macs[2 * NODE_MACS_MAX][6];
 	unsigned mac_count;
 	const char *text;
 	bool is_on;
@@ -154,7 +154,7 @@ static void plan_clash(struct fleet *fleet, const struct node *node, enum admiss
 {
 	const struct node *other = node_by_id(fleet, node->clash);
 
-	if (other == NULL) {
+	if (other == NULL || other == node) { /* there was no room for the other one */
 		return;
 	}
 	const struct node *winner = act == ACT_APPROVE ? node : other;
@@ -163,8 +163,10 @@ static void plan_clash(struct fleet *fleet, const struct node *node, enum admiss
 	memcpy(change->other, other->id, sizeof(change->other));
 	memcpy(change->winner, winner->id, sizeof(change->winner));
 	memcpy(change->loser, loser->id, sizeof(change->loser));
-	memcpy(change->macs, winner->macs, sizeof(change->macs));
-	change->mac_count = winner->mac_count;
+	/* Of both: behind a restart of the controller the newcomer's stand with the other one alone. */
+	memcpy(change->macs, winner->macs, winner->mac_count * sizeof(change->macs[0]));
+	memcpy(change->macs[winner->mac_count], loser->macs, loser->mac_count * sizeof(change->macs[0]));
+	change->mac_count = winner->mac_count + loser->mac_count;
 }
 
 bool fleet_admit(struct fleet *fleet, const char *id, enum admission_act act, uint64_t rev, const struct fleet_who *who,
@@ -217,7 +219,20 @@ static bool rename_work(struct sql *sql, void *argument, struct fail *fail)
 {
 	const struct change *change = argument;
 
-	return SET("name = ?", "t", change->text);
+	/* Two that ask for one name at once: the condition decides. */
+	if (!sql_run(sql, fail,
+		     "UPDATE node SET name = ?, rev = rev + 1, changed_ms = ? WHERE id = ? AND (? = 0 OR rev = ?) AND "
+		     "(? = '' OR NOT EXISTS (SELECT 1 FROM node AS other WHERE other.id <> ? AND "
+		     "(other.name = ? OR (other.name = '' AND other.id = ?))))",
+		     "titiitttt", change->text, change->at_ms, change->id, (int64_t)change->rev, (int64_t)change->rev,
+		     change->text, change->id, change->text, change->text)) {
+		return false;
+	}
+	if (sql_changes(sql) != 1) {
+		return fail_set(fail, FAIL_CONFLICT, "%s has changed in the meantime, or another node has the name %s.",
+				change->id, change->text);
+	}
+	return happening_store(sql, &change->happening, fail);
 }
 
 static void rename_apply(struct fleet *fleet, struct node *node, const struct change *change)

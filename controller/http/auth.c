@@ -29,6 +29,7 @@ enum {
 struct link {
 	uint8_t hash[AUTH_HASH_BYTES];
 	int64_t ends_ms; /* 0: none */
+	bool is_taken; /* by a sign-in that is not durable yet */
 };
 
 /* Wrong attempts of the addresses that share a slot, since when. */
@@ -128,17 +129,29 @@ bool http_auth_make_link(struct http_auth *auth, char secret[AUTH_SECRET_BYTES],
 	return true;
 }
 
-/* With the lock. True: it was good, and is not any more. */
-static bool use_link(struct http_auth *auth, const uint8_t hash[AUTH_HASH_BYTES], int64_t now)
+/* With the lock. NULL: there is none that is good. */
+static struct link *find_link(struct http_auth *auth, const uint8_t hash[AUTH_HASH_BYTES], int64_t now)
 {
 	for (unsigned i = 0; i < LINKS; i++) {
 		struct link *link = &auth->links[i];
 		if (link->ends_ms > now && sodium_memcmp(link->hash, hash, AUTH_HASH_BYTES) == 0) {
-			memset(link, 0, sizeof(*link));
-			return true;
+			return link;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+/* The sign-in that took it has ended: it is used up, or as good as before. */
+static void end_link(struct http_auth *auth, const uint8_t hash[AUTH_HASH_BYTES], bool is_used)
+{
+	pthread_mutex_lock(&auth->lock);
+	struct link *link = find_link(auth, hash, 0);
+	if (link != NULL && is_used) {
+		memset(link, 0, sizeof(*link));
+	} else if (link != NULL) {
+		link->is_taken = false;
+	}
+	pthread_mutex_unlock(&auth->lock);
 }
 
 /* With the lock. */
@@ -155,26 +168,32 @@ static struct limit *limit_of(struct http_auth *auth, uint32_t address, int64_t 
 	return limit;
 }
 
-static bool take_link(struct http_auth *auth, const char *link, uint32_t address, int64_t now,
-		      struct fail *fail)
+/*
+ * Only what is wrong is counted, and never in the way of what is right: behind one address, 127.0.0.1 above all, there
+ * may be others.
+ */
+static bool take_link(struct http_auth *auth, const char *secret, uint8_t hash[AUTH_HASH_BYTES],
+		      uint32_t address, int64_t now, struct fail *fail)
 {
-	uint8_t hash[AUTH_HASH_BYTES];
-	const bool is_secret = hash_secret(link, hash);
-	bool ok;
+	const bool is_secret = hash_secret(secret, hash);
 
 	pthread_mutex_lock(&auth->lock);
-	struct limit *limit = limit_of(auth, address, now);
-	if (limit->tries >= LIMIT_TRIES) {
+	struct link *link = is_secret ? find_link(auth, hash, now) : NULL;
+	if (link != NULL && !link->is_taken) {
+		link->is_taken = true;
 		pthread_mutex_unlock(&auth->lock);
-		return fail_set(fail, FAIL_LIMIT,
-				"too many wrong sign-in links from this address; wait a minute");
+		return true;
 	}
-	ok = is_secret && use_link(auth, hash, now);
-	limit->tries += !ok;
+	struct limit *limit = limit_of(auth, address, now);
+	const bool is_too_much = limit->tries >= LIMIT_TRIES;
+	limit->tries += !is_too_much;
 	pthread_mutex_unlock(&auth->lock);
-	return ok || fail_set(fail, FAIL_UNAUTHORIZED,
-			      "the sign-in link is wrong, used or older than 15 minutes; a new "
-			      "one: aetherctl sign-in on the controller");
+	return is_too_much
+		       ? fail_set(fail, FAIL_LIMIT,
+				  "too many wrong sign-in links from this address; wait a minute")
+		       : fail_set(fail, FAIL_UNAUTHORIZED,
+				  "the sign-in link is wrong, used or older than 15 minutes; a new "
+				  "one: aetherctl sign-in on the controller");
 }
 
 /* With the lock: out with those that are over, or with the one that was used longest ago. */
@@ -207,11 +226,14 @@ bool http_auth_sign_in(struct http_auth *auth, const char *link, uint32_t addres
 				   .saved_ms = now,
 				   .ends_ms = now + AUTH_SESSION_MS};
 
-	if (!take_link(auth, link, address, now, fail)) {
+	uint8_t hash[AUTH_HASH_BYTES];
+	if (!take_link(auth, link, hash, address, now, fail)) {
 		return false;
 	}
 	make_secret(session, new.hash);
-	if (!auth_store_add_session(auth->store, &new, now - AUTH_IDLE_MS, fail)) {
+	const bool is_stored = auth_store_add_session(auth->store, &new, now - AUTH_IDLE_MS, fail);
+	end_link(auth, hash, is_stored);
+	if (!is_stored) {
 		return false;
 	}
 	pthread_mutex_lock(&auth->lock);

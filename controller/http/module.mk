@@ -6,3 +6,7 @@ $(call host_test,test_http_parts,tests/unit/controller/test_http_parts.c $(http_
 $(call host_test,test_http_server,tests/unit/controller/test_http_server.c tests/unit/controller/client.c \
 	$(http_c) $(wildcard controller/store/*.c) $(store_migrations) $(wildcard controller/base/*.c),\
 	$(http_libs) -lsqlite3 -lsodium -lpthread -lm)
+# The dashboard as it is built.
+$(call host_test,test_http_assets,tests/unit/controller/test_http_assets.c tests/unit/controller/client.c \
+	$(O)/ui/assets.c $(http_c) $(wildcard controller/store/*.c) $(store_migrations) $(wildcard controller/base/*.c),\
+	$(http_libs) -lsqlite3 -lsodium -lpthread -lm)

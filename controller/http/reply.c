@@ -14,13 +14,10 @@
 #include "base/log.h"
 #include "http/exchange.h"
 
-/*
- * Styles inline: xterm.js writes its rows' and theme's rules into <style> elements of its own; nothing
- * inline may run.
- */
+/* Nothing inline, neither scripts nor styles; the dashboard's own tests run under the same. */
 #define CSP_PAGE                                                                                   \
-	"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' "              \
-	"'unsafe-inline'; connect-src 'self'; "                                                    \
+	"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "             \
+	"connect-src 'self'; "                                                                     \
 	"img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; "            \
 	"form-action 'none'; "                                                                     \
 	"frame-ancestors 'none'"

@@ -60,8 +60,13 @@ void console_begin(struct link *link, struct console *console, uint64_t boot_id)
 
 void console_attach(struct link *link, struct console *console, struct peer *peer)
 {
+	struct console *other = peer->consoles[console->slot];
+
 	if (console->peer != NULL) {
 		console->peer->consoles[console->slot] = NULL;
+	}
+	if (other != NULL) {
+		other->peer = NULL;
 	}
 	console->peer = peer;
 	peer->consoles[console->slot] = console;

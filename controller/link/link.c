@@ -77,17 +77,17 @@ static int turn(struct link *link)
 
 static void sleep_until_due(struct link *link, int wait_ms)
 {
-	struct pollfd polls[] = {
-		{.fd = link->wake_fd, .events = POLLIN},
-		{.fd = link->fd, .events = POLLIN},
-	};
+	struct pollfd polls[1 + LINK_SOCKETS_MOST] = {{.fd = link->wake_fd, .events = POLLIN}};
 	uint64_t count;
 
+	for (unsigned i = 0; i < link->fd_count; i++) {
+		polls[1 + i] = (struct pollfd){.fd = link->fds[i], .events = POLLIN};
+	}
 	if (link->is_crowded) {
 		(void)poll(polls, 1, wait_ms < GATHER_MS ? wait_ms : GATHER_MS);
 	}
 	if (polls[0].revents == 0) {
-		(void)poll(polls, 2, wait_ms);
+		(void)poll(polls, 1 + link->fd_count, wait_ms);
 	}
 	if (polls[0].revents != 0) {
 		(void)!read(link->wake_fd, &count, sizeof(count));
@@ -100,17 +100,22 @@ static void *run(void *argument)
 
 	while (!atomic_load(&link->must_end)) {
 		unsigned received = 0;
-		unsigned count = LINK_BATCH;
+		bool is_more = false;
 
-		for (unsigned i = 0; i < BATCHES_A_TURN && count == LINK_BATCH; i++) {
-			count = link_receive(link);
-			received += count;
+		for (unsigned socket = 0; socket < link->fd_count; socket++) {
+			unsigned count = LINK_BATCH;
+
+			for (unsigned i = 0; i < BATCHES_A_TURN && count == LINK_BATCH; i++) {
+				count = link_receive(link, socket);
+				received += count;
+			}
+			is_more = is_more || count == LINK_BATCH;
 		}
 		measure(link, received);
 		if (atomic_exchange(&link->is_woken, false)) {
 			link_send_due(link);
 		}
-		sleep_until_due(link, count == LINK_BATCH ? 0 : turn(link));
+		sleep_until_due(link, is_more ? 0 : turn(link));
 	}
 	return NULL;
 }
@@ -127,16 +132,27 @@ static struct link *give_up(struct link *link, struct fail *fail, const char *wh
 	return NULL;
 }
 
+static void close_all(const int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		(void)close(fds[i]);
+	}
+}
+
 struct link *link_start(const struct link_options *options, struct fail *fail)
 {
-	struct link *link = calloc(1, sizeof(*link));
+	const bool fits = options->more_count < LINK_SOCKETS_MOST;
+	struct link *link = fits ? calloc(1, sizeof(*link)) : NULL;
 
 	if (link == NULL) {
 		(void)close(options->fd);
-		return give_up(link, fail, "memory", ENOMEM);
+		close_all(options->more, fits ? options->more_count : LINK_SOCKETS_MOST - 1);
+		return give_up(link, fail, fits ? "memory" : "networks", fits ? ENOMEM : E2BIG);
 	}
 	link->fleet = options->fleet;
-	link->fd = options->fd;
+	link->fds[0] = options->fd;
+	link->fd_count = 1 + options->more_count;
+	memcpy(link->fds + 1, options->more, options->more_count * sizeof(options->more[0]));
 	link->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	link->rate_ms = clock_ms();
 	(void)pthread_mutex_init(&link->lock, NULL);
@@ -147,7 +163,7 @@ struct link *link_start(const struct link_options *options, struct fail *fail)
 
 	if (error != 0) {
 		fleet_link(link->fleet, &(const struct fleet_link){.wake = NULL});
-		(void)close(options->fd);
+		close_all(link->fds, link->fd_count);
 		return give_up(link, fail, "thread", error);
 	}
 	return link;
@@ -165,10 +181,15 @@ void link_stop(struct link *link)
 	/* Peers end with the fleet's nodes, which outlive the link. */
 	fleet_lock(link->fleet);
 	for (struct peer *peer = link->peers; peer != NULL; peer = link->peers) {
-		struct node *node = node_by_boot(link->fleet, peer->boot_id);
+		struct node *const holders[] = {
+			node_by_boot(link->fleet, peer->boot_id), /* a ghost, too */
+			node_by_id(link->fleet, peer->id), /* which has another boot by now */
+		};
 
-		if (node != NULL && node->link == peer) {
-			node->link = NULL;
+		for (unsigned i = 0; i < 2; i++) {
+			if (holders[i] != NULL && holders[i]->link == peer) {
+				holders[i]->link = NULL;
+			}
 		}
 		peer_free(link, peer);
 	}
@@ -176,7 +197,7 @@ void link_stop(struct link *link)
 	fleet_link(link->fleet, &(const struct fleet_link){.wake = NULL});
 	consoles_free(link);
 	(void)pthread_mutex_destroy(&link->lock);
-	(void)close(link->fd);
+	close_all(link->fds, link->fd_count);
 	(void)close(link->wake_fd);
 	explicit_bzero(link, sizeof(*link));
 	free(link);
@@ -184,16 +205,18 @@ void link_stop(struct link *link)
 
 void link_figures(struct link *link, struct link_figures *figures)
 {
-	uint32_t memory[SK_MEMINFO_VARS] = {0};
-	socklen_t size = sizeof(memory);
-
 	*figures = (struct link_figures){
 #define X(name) .name = atomic_load_explicit(&link->name, memory_order_relaxed),
 		LINK_COUNTERS(X)
 #undef X
 	};
-	if (getsockopt(link->fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0) {
-		figures->overflows = memory[SK_MEMINFO_DROPS];
+	for (unsigned i = 0; i < link->fd_count; i++) {
+		uint32_t memory[SK_MEMINFO_VARS] = {0};
+		socklen_t size = sizeof(memory);
+
+		if (getsockopt(link->fds[i], SOL_SOCKET, SO_MEMINFO, memory, &size) == 0) {
+			figures->overflows += memory[SK_MEMINFO_DROPS];
+		}
 	}
 	pthread_mutex_lock(&link->lock);
 	figures->consoles = link->console_count;

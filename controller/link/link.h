@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The datagrams of all nodes: one thread and one UDP socket on the provisioning address. Beats go to the fleet and
- * are acknowledged with what is wanted; a wish goes out at once when the fleet says that there is one. Consoles:
- * console.h.
+ * The datagrams of all nodes: one thread, and one UDP socket on the controller's address in each network. Beats go to
+ * the fleet and are acknowledged with what is wanted; a wish goes out at once when the fleet says that there is one.
+ * Consoles: console.h.
  */
 #include <netinet/in.h>
 #include <stdint.h>
@@ -13,9 +13,14 @@
 
 struct link;
 
+enum { LINK_SOCKETS_MOST = 16 };
+
 struct link_options {
 	struct fleet *fleet;
 	int fd; /* bound UDP socket, of link_socket() or inherited; the link's from now on, also when it fails */
+	/* Those of further networks, the same. A node is answered from the socket that it was heard on. */
+	unsigned more_count; /* less than LINK_SOCKETS_MOST */
+	int more[LINK_SOCKETS_MOST - 1];
 };
 
 /* A socket with the buffers that 10,000 nodes need, as far as the caller's rights go. -1: *fail. */

@@ -58,11 +58,13 @@ struct console {
 	uint8_t queue[CONSOLE_QUEUE_BYTES];
 };
 
-/* The link's part of a node that speaks; ends with its boot. */
+/* The link's part of a node that speaks; ends with its boot. It and its consoles point at each other, or not at all. */
 struct peer {
 	uint64_t boot_id; /* the node may give it on, to the ghost of that boot */
+	char id[ID_BYTES]; /* the node's; a boot that turns out to be another node's has its consoles no more */
 	struct peer *next, **at; /* in link->peers */
 	struct peer *next_busy, **at_busy; /* in link->busy, when it has a console */
+	unsigned socket; /* in link->fds: where it was heard last */
 	struct console *consoles[WIRE_GUEST_MAX];
 	uint64_t input_due[WIRE_GUEST_MAX];
 	bool is_input_known;
@@ -92,6 +94,7 @@ struct in {
 	struct seal_key key;
 	uint8_t boot_key[SEAL_KEY_BYTES]; /* with is_next_key */
 	struct sockaddr_in from;
+	unsigned socket; /* in link->fds */
 	union {
 		struct beat beat;
 		struct console_chunk chunk;
@@ -104,6 +107,7 @@ struct out {
 	bool is_ack;
 	struct seal_key key;
 	struct sockaddr_in to;
+	unsigned socket;
 	union {
 		struct ack ack;
 		struct console_chunk chunk;
@@ -129,7 +133,8 @@ struct out {
 
 struct link {
 	struct fleet *fleet;
-	int fd;
+	int fds[LINK_SOCKETS_MOST];
+	unsigned fd_count;
 	int wake_fd;
 	pthread_t thread;
 	atomic_bool is_woken, must_end;
@@ -160,8 +165,8 @@ static inline void count_up(atomic_uint_fast64_t *counter, uint64_t by)
 }
 
 /* --- receive.c: in the link's thread, without locks --- */
-/* One batch, and what it is answered with. Returns how many datagrams came. */
-unsigned link_receive(struct link *link);
+/* One batch of that socket, and what it is answered with. Returns how many datagrams came. */
+unsigned link_receive(struct link *link, unsigned socket);
 
 /* --- send.c: in the link's thread --- */
 /* The locks held. False: there is no room until link_flush(). An acknowledgement needs a node with address and key. */

@@ -80,6 +80,7 @@ static struct peer *peer_new(struct link *link, struct node *node)
 		return NULL;
 	}
 	peer->boot_id = node->boot_id;
+	memcpy(peer->id, node->id, sizeof(peer->id));
 	peer->next = link->peers;
 	peer->at = &link->peers;
 	if (peer->next != NULL) {
@@ -96,11 +97,16 @@ static struct peer *peer_new(struct link *link, struct node *node)
 	return peer;
 }
 
+static bool is_of(const struct peer *peer, const struct node *node)
+{
+	return peer->boot_id == node->boot_id && strcmp(peer->id, node->id) == 0;
+}
+
 struct peer *peer_of(struct link *link, struct node *node)
 {
 	struct peer *peer = node->link;
 
-	if (peer != NULL && peer->boot_id != node->boot_id) {
+	if (peer != NULL && !is_of(peer, node)) {
 		peer_end(peer);
 		node->link = NULL;
 		peer = NULL;
@@ -333,7 +339,7 @@ uint64_t peers_turn(struct link *link, uint64_t now_ms)
 	for (struct peer *peer = link->busy; peer != NULL; peer = peer->next_busy) {
 		struct node *node = node_by_boot(link->fleet, peer->boot_id);
 
-		if (node != NULL && node_is_reachable(node)) {
+		if (node != NULL && is_of(peer, node) && node_is_reachable(node)) {
 			next_ms = earlier(next_ms, peer_turn(link, node, peer, now_ms));
 		}
 	}

@@ -17,7 +17,7 @@
 
 enum { TELL_MS = 1000 };
 
-static unsigned fetch(struct link *link)
+static unsigned fetch(struct link *link, unsigned socket)
 {
 	struct mmsghdr messages[LINK_BATCH];
 	struct iovec vectors[LINK_BATCH];
@@ -31,12 +31,13 @@ static unsigned fetch(struct link *link)
 				    .msg_iovlen = 1},
 		};
 	}
-	const int count = recvmmsg(link->fd, messages, LINK_BATCH, MSG_DONTWAIT, NULL);
+	const int count = recvmmsg(link->fds[socket], messages, LINK_BATCH, MSG_DONTWAIT, NULL);
 
 	for (int i = 0; i < count; i++) {
 		struct in *in = &link->in[i];
 
 		in->size = messages[i].msg_len;
+		in->socket = socket;
 		in->verdict = IN_MALFORMED;
 		in->is_next_key = false;
 		if (messages[i].msg_hdr.msg_namelen != sizeof(in->from) || in->from.sin_family != AF_INET) {
@@ -175,7 +176,12 @@ static void take(struct link *link, struct in *in)
 		return;
 	}
 	if (is_newest) {
+		struct peer *peer = peer_of(link, node);
+
 		node->address = in->from;
+		if (peer != NULL) {
+			peer->socket = in->socket;
+		}
 	}
 	if (in->verdict == IN_BEAT && is_newest) {
 		take_beat(link, node, &in->beat);
@@ -227,9 +233,9 @@ static void count_all(struct link *link, unsigned count)
 	}
 }
 
-unsigned link_receive(struct link *link)
+unsigned link_receive(struct link *link, unsigned socket)
 {
-	const unsigned count = fetch(link);
+	const unsigned count = fetch(link, socket);
 	const uint64_t begin_us = clock_us();
 
 	if (count == 0) {
@@ -249,6 +255,11 @@ unsigned link_receive(struct link *link)
 			}
 			pthread_mutex_unlock(&link->lock);
 			fleet_unlock(link->fleet);
+		}
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (link->in[i].verdict == IN_UNKNOWN) {
+			fleet_unknown_boot(link->fleet, link->in[i].header.boot_id);
 		}
 	}
 	link_flush(link);

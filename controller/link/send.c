@@ -24,6 +24,9 @@ static struct out *put(struct link *link, struct node *node)
 	}
 	struct out *out = &link->out[link->out_count++];
 
+	const struct peer *peer = peer_of(link, node);
+
+	out->socket = peer != NULL ? peer->socket : 0;
 	out->key = node->key;
 	out->to = node->address;
 	node->sequence++;
@@ -85,12 +88,12 @@ static size_t encode(struct out *out)
 	return size;
 }
 
-static void send_all(struct link *link, struct mmsghdr *messages, unsigned count)
+static void send_all(struct link *link, unsigned socket, struct mmsghdr *messages, unsigned count)
 {
 	unsigned at = 0;
 
 	while (at < count) {
-		const int sent = sendmmsg(link->fd, messages + at, count - at, MSG_DONTWAIT);
+		const int sent = sendmmsg(link->fds[socket], messages + at, count - at, MSG_DONTWAIT);
 
 		if (sent > 0) {
 			at += (unsigned)sent;
@@ -111,6 +114,7 @@ void link_flush(struct link *link)
 	struct mmsghdr messages[LINK_BATCH];
 	struct iovec vectors[LINK_BATCH];
 	unsigned count = 0;
+	unsigned socket = 0;
 
 	for (unsigned i = 0; i < link->out_count; i++) {
 		struct out *out = &link->out[i];
@@ -123,6 +127,11 @@ void link_flush(struct link *link)
 			continue;
 		}
 		count_up(out->is_ack ? &link->acks : &link->input, 1);
+		if (out->socket != socket) {
+			send_all(link, socket, messages, count);
+			socket = out->socket;
+			count = 0;
+		}
 		vectors[count] = (struct iovec){.iov_base = out->bytes, .iov_len = size};
 		messages[count] = (struct mmsghdr){
 			.msg_hdr = {.msg_name = &out->to,
@@ -133,7 +142,7 @@ void link_flush(struct link *link)
 		count++;
 	}
 	link->out_count = 0;
-	send_all(link, messages, count);
+	send_all(link, socket, messages, count);
 }
 
 void link_send_due(struct link *link)

@@ -3,6 +3,7 @@
 #include "main/daemon.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "main/inherited.h"
 
 #define VERSION "0.1.0"
+
+static_assert((int)CONF_NETWORKS_MOST <= (int)LINK_SOCKETS_MOST, "a socket for each network");
 
 enum { FILE_BYTES = CONF_PATH_BYTES + 32 };
 
@@ -80,21 +83,37 @@ static int node_socket(const struct conf *conf, unsigned place, struct fail *fai
 	return fd >= 0 ? fd : nodehttp_socket(&address, fail);
 }
 
+/* Datagrams are taken on the provisioning addresses alone: a socket for each network. */
+static bool start_datagrams(struct daemon *daemon, struct fail *fail)
+{
+	const struct conf *conf = daemon->conf;
+	struct link_options options = {.fleet = daemon->fleet};
+
+	for (unsigned i = 0; i < conf->network_count; i++) {
+		const struct sockaddr_in address = endpoint(conf->networks[i].address, conf->node_port);
+		int fd = inherited("link.%u", i);
+
+		if (fd < 0 && (fd = link_socket(&address, fail)) < 0) {
+			return false; /* the start has failed, and the process with it */
+		}
+		if (i == 0) {
+			options.fd = fd;
+		} else {
+			options.more[options.more_count++] = fd;
+		}
+	}
+	daemon->link = link_start(&options, fail);
+	return daemon->link != NULL && (daemon->bridge = bridge_new(daemon->link, fail)) != NULL;
+}
+
 static bool start_link(struct daemon *daemon, struct fail *fail)
 {
 	const struct conf *conf = daemon->conf;
-	const struct sockaddr_in address =
-		endpoint(conf->network_count == 1 ? conf->networks[0].address : INADDR_ANY, conf->node_port);
-	int fd = inherited("link", 0);
 
 	if (conf->network_count == 0) {
 		return true;
 	}
-	if (fd < 0 && (fd = link_socket(&address, fail)) < 0) {
-		return false;
-	}
-	daemon->link = link_start(&(struct link_options){.fleet = daemon->fleet, .fd = fd}, fail);
-	if (daemon->link == NULL || (daemon->bridge = bridge_new(daemon->link, fail)) == NULL) {
+	if (!start_datagrams(daemon, fail)) {
 		return false;
 	}
 	for (unsigned i = 0; i < conf->network_count; i++) {
@@ -307,7 +326,6 @@ void daemon_stop(struct daemon *daemon)
 	leases_stop(daemon->leases);
 	observe_stop(daemon->observe);
 	api_free(daemon->api);
-	http_auth_free(daemon->auth);
 	for (unsigned i = 0; i < CONF_NETWORKS_MOST; i++) {
 		nodehttp_stop(daemon->nodes[i]);
 	}
@@ -315,10 +333,12 @@ void daemon_stop(struct daemon *daemon)
 	link_stop(daemon->link);
 	power_free(daemon->power);
 	dhcp_free(daemon->dhcp);
+	/* Nobody submits any more; what was submitted is committed, and told to those who are freed below. */
+	store_close(daemon->store);
+	http_auth_free(daemon->auth);
 	fleet_free(daemon->fleet);
 	bus_free(daemon->bus);
 	blobs_close(daemon->blobs);
-	store_close(daemon->store);
 }
 
 static bool has_signed_in(struct sql *sql, void *argument, struct fail *fail)

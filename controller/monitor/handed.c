@@ -57,6 +57,7 @@ static bool open_network(struct handed *handed, const struct conf *conf, unsigne
 	const struct sockaddr_in address = endpoint(network->address, conf->node_port);
 
 	return take(handed, listen_tcp(&address, fail), "nodes.%u", place) &&
+	       take(handed, link_socket(&address, fail), "link.%u", place) &&
 	       take(handed, observe_open(network->interface, fail), "observer.%u", place);
 }
 
@@ -64,13 +65,6 @@ bool handed_open(struct handed *handed, const struct conf *conf, struct fail *fa
 {
 	bool is_good = take(handed, open_people(conf, fail), "people", 0);
 
-	if (is_good && conf->network_count > 0) {
-		/* One for all: several networks need every address of this host, and the kernel picks the right one to
-		 * answer from. */
-		const struct sockaddr_in address =
-			endpoint(conf->network_count == 1 ? conf->networks[0].address : INADDR_ANY, conf->node_port);
-		is_good = take(handed, link_socket(&address, fail), "link", 0);
-	}
 	for (unsigned i = 0; is_good && i < conf->network_count; i++) {
 		is_good = open_network(handed, conf, i, fail);
 	}

@@ -6,7 +6,7 @@
  *
  *   people       listening TCP socket for people
  *   nodes.N      listening TCP socket for nodes, on the network's address
- *   link         UDP socket for nodes, there too
+ *   link.N       UDP socket for nodes, there too
  *   observer.N   packet socket on the network's interface, filtered
  *   dnsmasq      read end of the pipe that dnsmasq's log goes to
  *   monitor      SOCK_SEQPACKET: requests to the monitor, one word a message (monitor/word.h)

@@ -3,10 +3,13 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "conf/conf.h"
 #include "monitor/monitor.h"
+
+enum { DESCRIPTORS = 131072 };
 
 static const char usage[] = "usage: aether-monitor [-c FILE] [-n [-v]]\n"
 			    "  -c FILE  the configuration (" CONF_DEFAULT_PATH ")\n"
@@ -23,6 +26,22 @@ static int check(const struct conf *conf, bool is_shown)
 		text_free(&text);
 	}
 	return 0;
+}
+
+/* A node's transfer and a browser's stream hold a descriptor each, and a shell's limit is often 1024. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = DESCRIPTORS;
+		limit.rlim_max = limit.rlim_max < DESCRIPTORS ? DESCRIPTORS : limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+			(void)getrlimit(RLIMIT_NOFILE, &limit);
+			limit.rlim_cur = limit.rlim_max; /* who is not root has what there is */
+			(void)setrlimit(RLIMIT_NOFILE, &limit);
+		}
+	}
 }
 
 int main(int argc, char **argv)
@@ -59,6 +78,7 @@ int main(int argc, char **argv)
 	if (is_check) {
 		return check(&conf, is_shown);
 	}
+	raise_limit();
 	const int status = monitor_run(&conf, &fail);
 	if (fail.kind != FAIL_NONE && status != 0) {
 		log_error("monitor", "%s", fail.text);

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "monitor/child.h"
+#include "monitor/dnsmasq_conf.h"
 #include "monitor/handed.h"
 #include "monitor/search.h"
 #include "monitor/word.h"
@@ -36,6 +37,8 @@ struct monitor {
 	int dnsmasq_log[2]; /* read by aetherd, written by dnsmasq; both ends stay open here */
 	struct child_user user, dnsmasq_user;
 	char program[CONF_PATH_BYTES + 16], dnsmasq_conf[CONF_PATH_BYTES + 32], lease_socket[CONF_PATH_BYTES + 32];
+	char lease_program[CONF_PATH_BYTES + 16]; /* beside aetherd: the one that dnsmasq may run */
+	const char *state;
 	const char *aetherd_argv[4], *dnsmasq_argv[4];
 	struct child aetherd, dnsmasq;
 	struct search search;
@@ -53,8 +56,16 @@ static bool place_aetherd(void *argument)
 static bool place_dnsmasq(void *argument)
 {
 	struct monitor *monitor = argument;
+	struct fail fail = {0};
+	const int conf =
+		dnsmasq_conf_copy(monitor->dnsmasq_conf, monitor->lease_program, monitor->state, &fail);
 
-	if (dup2(monitor->dnsmasq_log[1], STDERR_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+	if (conf < 0) {
+		log_error("monitor", "dnsmasq is not started: %s", fail.text);
+		return false;
+	}
+	if (dup2(conf, STDIN_FILENO) < 0 || dup2(monitor->dnsmasq_log[1], STDERR_FILENO) < 0 ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
 		return false;
 	}
 	return setenv("AETHER_LEASE_SOCKET", monitor->lease_socket, 1) == 0 &&
@@ -94,11 +105,14 @@ static void define_children(struct monitor *monitor, const struct conf *conf)
 		.argument = monitor,
 		.is_wanted = true,
 	};
-	snprintf(monitor->dnsmasq_conf, sizeof(monitor->dnsmasq_conf), "--conf-file=%s/dnsmasq.conf", conf->state);
+	snprintf(monitor->dnsmasq_conf, sizeof(monitor->dnsmasq_conf), "%s/dnsmasq.conf", conf->state);
+	snprintf(monitor->lease_program, sizeof(monitor->lease_program), "%.*s/aether-lease",
+		 (int)(strrchr(monitor->program, '/') - monitor->program), monitor->program);
+	monitor->state = conf->state;
 	snprintf(monitor->lease_socket, sizeof(monitor->lease_socket), "%s/lease.sock", conf->state);
 	monitor->dnsmasq_argv[0] = conf->dnsmasq;
 	monitor->dnsmasq_argv[1] = "--keep-in-foreground";
-	monitor->dnsmasq_argv[2] = monitor->dnsmasq_conf;
+	monitor->dnsmasq_argv[2] = "--conf-file=-"; /* standard input: place_dnsmasq() */
 	monitor->dnsmasq = (struct child){
 		.name = "dnsmasq",
 		.which = WHICH_DNSMASQ,

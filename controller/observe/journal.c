@@ -9,7 +9,7 @@
 #include "observe/journal_own.h"
 
 /* A REQUEST without a DISCOVER before it within this time is a client that remembers its address. */
-enum { ASKED_MS = 60000, RIVAL_AGAIN_MS = 600000 };
+enum { ASKED_MS = 60000, RIVAL_AGAIN_MS = 600000, PASS_MS = 50 };
 
 struct journal *journal_new(const struct journal_options *options)
 {
@@ -115,6 +115,41 @@ static void copy(char *to, size_t room, const char *from)
 	(void)snprintf(to, room, "%s", from);
 }
 
+/* A token of the strangers' bucket. */
+static bool take_token(struct journal *journal, int64_t now_ms)
+{
+	const int64_t most = (int64_t)JOURNAL_STRANGERS * 1000;
+	const int64_t gone_ms = now_ms - journal->strangers_ms;
+
+	if (journal->strangers_ms == 0 || gone_ms < 0 || gone_ms >= 1000) {
+		journal->strangers = most;
+	} else {
+		journal->strangers += gone_ms * JOURNAL_STRANGERS;
+		journal->strangers = journal->strangers < most ? journal->strangers : most;
+	}
+	journal->strangers_ms = now_ms;
+	if (journal->strangers < 1000) {
+		return false;
+	}
+	journal->strangers -= 1000;
+	return true;
+}
+
+static bool is_again(int64_t before_ms, int64_t now_ms)
+{
+	return before_ms != 0 && now_ms >= before_ms && now_ms - before_ms < JOURNAL_AGAIN_MS;
+}
+
+/* Each sighting is an event, and of a stranger a node: whoever makes up addresses makes neither without a bound. */
+static bool may_see(struct journal *journal, const struct client *client, int64_t now_ms)
+{
+	const struct journal_options *options = &journal->options;
+
+	return !is_again(client->seen_ms, now_ms) &&
+	       (client->is_seen || take_token(journal, now_ms) ||
+		(options->knows != NULL && options->knows(options->argument, client->mac)));
+}
+
 static void see(struct journal *journal, const struct journal_place *place, const struct dhcp *dhcp)
 {
 	struct fleet_sighting sighting = {.arch = dhcp->arch, .has_uuid = dhcp->has_uuid};
@@ -149,7 +184,11 @@ static void on_question(struct journal *journal, const struct journal_place *pla
 			transfers_of_client_cut(journal, client, now_ms);
 		}
 		client->asked_ms = now_ms;
-		see(journal, place, dhcp);
+		if (may_see(journal, client, now_ms)) {
+			client->is_seen = true;
+			client->seen_ms = now_ms;
+			see(journal, place, dhcp);
+		}
 	}
 }
 
@@ -176,7 +215,7 @@ static void tell_rival(struct journal *journal, const struct journal_place *plac
 static void on_reply(struct journal *journal, const struct journal_place *place, const struct dhcp *dhcp,
 		     const struct frame *frame, int64_t now_ms)
 {
-	if (frame->from != place->server) {
+	if (!place->is_outgoing || frame->from != place->server) {
 		if (dhcp->kind == DHCP_OFFER || dhcp->kind == DHCP_ACK) {
 			tell_rival(journal, place, dhcp, frame, now_ms);
 		}
@@ -187,13 +226,16 @@ static void on_reply(struct journal *journal, const struct journal_place *place,
 	}
 	struct client *client = client_have(journal, dhcp->mac);
 
+	const bool is_same = client->address == dhcp->yours;
+
 	client_address(journal, client, dhcp->yours);
 	copy(client->boot_file, sizeof(client->boot_file), dhcp->boot_file);
-	if (dhcp->kind == DHCP_OFFER) {
+	if (dhcp->kind == DHCP_OFFER && !(is_same && is_again(client->offered_ms, now_ms))) {
 		struct fleet_step step = {.kind = "offer", .start_ms = now_ms, .end_ms = now_ms};
 
 		(void)snprintf(step.detail, sizeof(step.detail), "%u.%u.%u.%u", dhcp->yours >> 24,
 			       dhcp->yours >> 16 & 255, dhcp->yours >> 8 & 255, dhcp->yours & 255);
+		client->offered_ms = now_ms;
 		journal_step(journal, client->mac, &step);
 	}
 }
@@ -221,7 +263,7 @@ bool journal_frame(struct journal *journal, const struct journal_place *place, c
 	}
 	if (dhcp.is_reply) {
 		on_reply(journal, place, &dhcp, &frame, now_ms);
-	} else if (frame.to_port == DHCP_SERVER_PORT) {
+	} else if (frame.to_port == DHCP_SERVER_PORT && !place->is_outgoing) {
 		on_question(journal, place, &dhcp, now_ms);
 	}
 	return true;
@@ -242,5 +284,9 @@ void journal_line(struct journal *journal, const struct dnsmasq_line *line, int6
 
 void journal_pass(struct journal *journal, int64_t now_ms)
 {
-	transfers_pass(journal, now_ms);
+	/* It is called whenever something came. */
+	if (now_ms < journal->passed_ms || now_ms - journal->passed_ms >= PASS_MS) {
+		journal->passed_ms = now_ms;
+		transfers_pass(journal, now_ms);
+	}
 }

@@ -16,6 +16,8 @@
 #include "observe/dnsmasq_log.h"
 
 enum { JOURNAL_CLIENTS = 16384, JOURNAL_TRANSFERS = 4096, JOURNAL_MOVES_MS = 250 };
+/* Who asks again and again is told of once in JOURNAL_AGAIN_MS; strangers, all together, JOURNAL_STRANGERS a second. */
+enum { JOURNAL_AGAIN_MS = 500, JOURNAL_STRANGERS = 200 };
 /* A question for a file without any answer, and "sent" without the script hook's word of how much, are told then. */
 enum { JOURNAL_SILENT_MS = 3000, JOURNAL_HOOK_MS = 1000, JOURNAL_ENDED_MS = 5000 };
 
@@ -34,6 +36,7 @@ struct journal_place {
 	const char *network; /* interface */
 	uint32_t server; /* our address there */
 	bool ignores_unknown;
+	bool is_outgoing; /* this host sent the frame, says the kernel: addresses in it are whatever the sender likes */
 };
 
 /* A frame that the filter let through. False: it was not understood. */

@@ -14,6 +14,8 @@ struct client {
 	uint32_t address;
 	char boot_file[128]; /* that it was offered; "": none */
 	int64_t asked_ms; /* its newest DISCOVER */
+	bool is_seen; /* the fleet was told of it */
+	int64_t seen_ms, offered_ms; /* when last; 0: never */
 };
 
 enum transfer_at {
@@ -28,6 +30,7 @@ struct transfer {
 	uint32_t client; /* address */
 	uint16_t port;
 	enum transfer_at at;
+	bool is_live; /* counted in journal->live: not TRANSFER_ENDED, nor never used */
 	uint8_t mac[6];
 	bool is_pi;
 	uint16_t block; /* the newest acknowledged one */
@@ -46,6 +49,9 @@ struct journal {
 	uint32_t *by_address; /* client of an address; a collision only costs a guess */
 	uint64_t sightings, steps;
 	int64_t rival_ms; /* when another server was last told of */
+	int64_t strangers_ms, passed_ms; /* when the tokens were last counted; of the last pass */
+	int64_t strangers; /* tokens, in thousandths */
+	uint32_t live; /* transfers that are not over */
 };
 
 enum { BY_ADDRESS = 2 * JOURNAL_CLIENTS };

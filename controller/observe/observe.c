@@ -39,10 +39,11 @@ struct observe {
 
 static void take_frames(struct observe *observe, const struct observe_network *network)
 {
-	const struct journal_place place = {
+	struct journal_place place = {
 		.network = network->interface, .server = network->server, .ignores_unknown = network->ignores_unknown};
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
+	struct sockaddr_ll from[BATCH];
 
 	memset(messages, 0, sizeof(messages));
 	for (unsigned i = 0; i < BATCH; i++) {
@@ -52,6 +53,10 @@ static void take_frames(struct observe *observe, const struct observe_network *n
 	}
 	/* Not for ever, whoever sends: the others' turn comes. */
 	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = 0; i < BATCH; i++) {
+			messages[i].msg_hdr.msg_name = &from[i];
+			messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
+		}
 		const int count = recvmmsg(network->fd, messages, BATCH, MSG_DONTWAIT, NULL);
 
 		if (count <= 0) {
@@ -62,6 +67,8 @@ static void take_frames(struct observe *observe, const struct observe_network *n
 		pthread_mutex_lock(&observe->lock);
 		for (int i = 0; i < count; i++) {
 			observe->figures.frames++;
+			place.is_outgoing = messages[i].msg_hdr.msg_namelen >= sizeof(from[i]) &&
+					    from[i].sll_pkttype == PACKET_OUTGOING;
 			observe->figures.strange += !journal_frame(observe->journal, &place, observe->frames[i],
 								   messages[i].msg_len, now_ms);
 		}

@@ -88,18 +88,27 @@ static uint64_t bytes_of(const struct transfer *transfer)
 	return transfer->total != 0 && bytes > transfer->total ? transfer->total : bytes;
 }
 
-static void end(struct journal *journal, struct transfer *transfer, uint64_t bytes, const char *problem, int64_t now_ms)
+/* Over without a word: it was only a question. */
+static void forget(struct journal *journal, struct transfer *transfer, int64_t now_ms)
 {
-	tell(journal, transfer, now_ms, bytes, problem, now_ms);
+	journal->live -= transfer->is_live;
+	transfer->is_live = false;
 	transfer->at = TRANSFER_ENDED;
 	transfer->changed_ms = now_ms;
 }
 
-/* Over without a word: it was only a question. */
-static void forget(struct transfer *transfer, int64_t now_ms)
+/* In the place of whatever was there. */
+static void start(struct journal *journal, struct transfer *transfer, const struct transfer *as)
 {
-	transfer->at = TRANSFER_ENDED;
-	transfer->changed_ms = now_ms;
+	journal->live += !transfer->is_live;
+	*transfer = *as;
+	transfer->is_live = true;
+}
+
+static void end(struct journal *journal, struct transfer *transfer, uint64_t bytes, const char *problem, int64_t now_ms)
+{
+	tell(journal, transfer, now_ms, bytes, problem, now_ms);
+	forget(journal, transfer, now_ms);
 }
 
 /*
@@ -127,7 +136,7 @@ static void on_missing(struct journal *journal, struct transfer *transfer, int64
 	if (is_needed(transfer, client_of_address(journal, transfer->client))) {
 		end(journal, transfer, 0, "file-missing", now_ms);
 	} else {
-		forget(transfer, now_ms);
+		forget(journal, transfer, now_ms);
 	}
 }
 
@@ -149,7 +158,7 @@ static void on_read(struct journal *journal, const struct frame *frame, const st
 		}
 		table_touch(&journal->transfer_order, (uint32_t)(transfer - journal->transfers));
 	}
-	*transfer = (struct transfer){
+	const struct transfer asked = {
 		.client = frame->from,
 		.port = frame->from_port,
 		.is_pi = client != NULL && client->is_pi,
@@ -157,6 +166,8 @@ static void on_read(struct journal *journal, const struct frame *frame, const st
 		.start_ms = now_ms,
 		.changed_ms = now_ms,
 	};
+
+	start(journal, transfer, &asked);
 	/* Behind a relay the frame is its router's; the address is known then. */
 	memcpy(transfer->mac, client != NULL ? client->mac : frame->from_mac, sizeof(transfer->mac));
 	(void)snprintf(transfer->file, sizeof(transfer->file), "%s", tftp->text);
@@ -220,7 +231,7 @@ static void on_client(struct journal *journal, struct transfer *transfer, const 
 			if (transfer->at == TRANSFER_MOVING) {
 				end(journal, transfer, bytes_of(transfer), NULL, now_ms);
 			} else {
-				forget(transfer, now_ms);
+				forget(journal, transfer, now_ms);
 			}
 		} else {
 			end(journal, transfer, bytes_of(transfer), "transfer-cut", now_ms);
@@ -237,7 +248,9 @@ void transfer_frame(struct journal *journal, const struct journal_place *place, 
 	const bool is_from_server = frame->from == place->server;
 	struct tftp tftp;
 
-	if ((!is_from_server && frame->to != place->server) || !tftp_parse(frame->payload, frame->bytes, &tftp)) {
+	/* Only what this host sends is the server's, whatever address it bears; and it is no client. */
+	if (place->is_outgoing != is_from_server || (!is_from_server && frame->to != place->server) ||
+	    !tftp_parse(frame->payload, frame->bytes, &tftp)) {
 		return;
 	}
 	if (tftp.kind == TFTP_READ) {
@@ -272,7 +285,9 @@ static struct transfer *unseen(struct journal *journal, uint32_t address, const 
 	}
 	struct transfer *transfer = &journal->transfers[table_take(&journal->transfer_order, hash_of(address, 0))];
 
-	*transfer = (struct transfer){.client = address, .is_pi = client->is_pi, .start_ms = now_ms};
+	const struct transfer found = {.client = address, .is_pi = client->is_pi, .start_ms = now_ms};
+
+	start(journal, transfer, &found);
 	memcpy(transfer->mac, client->mac, sizeof(transfer->mac));
 	(void)snprintf(transfer->file, sizeof(transfer->file), "%s", file == NULL ? path : file + 1);
 	return transfer;
@@ -334,7 +349,7 @@ void transfers_of_client_cut(struct journal *journal, const struct client *clien
 			} else if (transfer->at == TRANSFER_MOVING) {
 				end(journal, transfer, bytes_of(transfer), "transfer-cut", now_ms);
 			} else {
-				forget(transfer, now_ms);
+				forget(journal, transfer, now_ms);
 			}
 		}
 	}
@@ -343,9 +358,11 @@ void transfers_of_client_cut(struct journal *journal, const struct client *clien
 void transfers_pass(struct journal *journal, int64_t now_ms)
 {
 	const struct table *order = &journal->transfer_order;
+	uint32_t left = journal->live;
 
-	for (uint32_t place = order->newest; place != TABLE_NONE; place = table_older(order, place)) {
+	for (uint32_t place = order->newest; left > 0 && place != TABLE_NONE; place = table_older(order, place)) {
 		struct transfer *transfer = &journal->transfers[place];
+		left -= transfer->is_live;
 		const int64_t age_ms = now_ms - transfer->changed_ms;
 
 		if (transfer->at == TRANSFER_SENT && age_ms >= JOURNAL_HOOK_MS) {

@@ -11,5 +11,5 @@ small_store := tests/unit/controller/small_store.c $(store_c)
 $(call host_test,test_store,tests/unit/controller/test_store.c $(small_store),$(store_libs))
 $(call host_test,test_store_open,tests/unit/controller/test_store_open.c $(small_store),$(store_libs))
 $(call host_test,test_store_power,$(addprefix tests/unit/controller/,test_store_power.c vfs_shim.c) $(store_c),$(store_libs))
-$(call host_test,test_store_faults,$(addprefix tests/unit/controller/,test_store_faults.c vfs_shim.c) $(store_c),\
+$(call host_test,test_store_faults,$(addprefix tests/unit/controller/,test_store_faults.c vfs_shim.c) tests/model/random.c $(store_c),\
 	$(store_libs) $(store_wrap))

@@ -7,5 +7,8 @@
 /* The folder of its inputs, from the root of the repository. */
 extern const char fuzz_corpus[];
 
+/* Of each file, when only replayed. */
+extern const unsigned fuzz_mutations;
+
 /* Must return 0 for every input, in bounded time, without a sanitizer's report. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "fuzz/fuzz.h"
 #include "observe/journal.h"
 
 const char fuzz_corpus[] = "tests/fuzz/corpus/frames";
+/* A journal is megabytes to make and to clear. */
+const unsigned fuzz_mutations = 250;
 
 static void check_clean(const char *text, size_t room)
 {
@@ -57,10 +60,11 @@ void fleet_tell(struct fleet *fleet, const char *kind, const char *node, const s
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static const struct journal_options options = {.fleet = NULL};
-	static const struct journal_place place = {.network = "br0", .server = 0x0a4d0001};
+	struct journal_place place = {.network = "br0", .server = 0x0a4d0001};
 	struct journal *journal = journal_new(&options);
 	int64_t now_ms = 1000;
 
+	log_set_level(LOG_ERROR);
 	if (journal == NULL) {
 		abort();
 	}
@@ -79,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 			abort();
 		}
 		memcpy(frame, bytes + at, count);
+		place.is_outgoing = (bytes[at - 2] & 0x40) != 0;
 		(void)journal_frame(journal, &place, frame, count, now_ms);
 		free(frame);
 		at += count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a fuzz target without a fuzzer, as TAP: every file of its corpus, and of each a number of
- * mutations that are the same in every run. `NAME FILE...` runs the files that are named, once each:
+ * mutations that are the same in every run (N= for more). `NAME FILE...` runs the files that are named, once each:
  * the way to repeat what a fuzzer found.
  */
 #include <dirent.h>
@@ -12,7 +12,10 @@
 
 #include "fuzz/fuzz.h"
 
-enum { MUTATIONS = 3000, INPUT_MAX_BYTES = 1 << 20 };
+enum { INPUT_MAX_BYTES = 1 << 20 };
+
+/* A target whose one run is slow has its own. */
+__attribute__((weak)) const unsigned fuzz_mutations = 3000;
 
 static uint8_t input[INPUT_MAX_BYTES];
 static uint8_t mutant[INPUT_MAX_BYTES];
@@ -62,6 +65,8 @@ int main(int argc, char **argv)
 {
 	struct dirent **entries = NULL;
 	char path[512];
+	const char *n = getenv("N");
+	const unsigned long mutations = n != NULL ? strtoul(n, NULL, 10) : fuzz_mutations;
 
 	for (int i = 1; i < argc; i++) {
 		LLVMFuzzerTestOneInput(input, read_input(argv[i]));
@@ -82,10 +87,10 @@ int main(int argc, char **argv)
 		snprintf(path, sizeof(path), "%s/%s", fuzz_corpus, entries[i]->d_name);
 		const size_t size = read_input(path);
 		LLVMFuzzerTestOneInput(input, size);
-		for (int m = 0; m < MUTATIONS; m++) {
+		for (unsigned long m = 0; m < mutations; m++) {
 			LLVMFuzzerTestOneInput(mutant, mutate(size, &seed));
 		}
-		printf("ok %d - %s and %d mutations\n", i + 1, entries[i]->d_name, MUTATIONS);
+		printf("ok %d - %s and %lu mutations\n", i + 1, entries[i]->d_name, mutations);
 		free(entries[i]);
 	}
 	free(entries);

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "http/listen.h"
 #include "http/route.h"
+#include "unit/controller/place.h"
 
 struct api_bed bed;
 struct client_answer answer;
@@ -148,7 +149,7 @@ int api_bed_make(void **state)
 
 	(void)state;
 	log_set_level(LOG_ERROR);
-	snprintf(bed.folder, sizeof(bed.folder), "/tmp/test_api.XXXXXX");
+	place_template(bed.folder, sizeof(bed.folder), "api");
 	assert_non_null(mkdtemp(bed.folder));
 	snprintf(bed.database, sizeof(bed.database), "%s/aether.db", bed.folder);
 	snprintf(bed.socket, sizeof(bed.socket), "%s/aether.sock", bed.folder);

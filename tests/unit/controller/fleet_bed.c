@@ -165,6 +165,13 @@ bool machine_hello(struct machine *machine, struct hello_answer *answer, struct 
 
 	memset(hello.boot_key, machine->key, sizeof(hello.boot_key));
 	mac_of(machine->number, hello.macs[0]);
+	hello.macs[0][1] = (uint8_t)(hello.macs[0][1] + machine->is_other_mac);
+	if (machine->has_crash) {
+		static const uint8_t record[64] = {1};
+
+		hello.crash = record;
+		hello.crash_bytes = sizeof(record);
+	}
 	if (!machine->has_no_serial) {
 		(void)snprintf(hello.serial, sizeof(hello.serial), "SN-%06u-abc", machine->number);
 	}
@@ -321,6 +328,16 @@ int64_t bed_count(const char *sql)
 	bed_settle();
 	assert_true(store_read(bed.store, count_rows, &counted, &fail));
 	return counted.rows;
+}
+
+static bool change_rows(struct sql *sql, void *argument, struct fail *fail)
+{
+	return sql_run(sql, fail, *(const char **)argument, "");
+}
+
+bool bed_change(const char *sql, struct fail *fail)
+{
+	return store_change(bed.store, change_rows, NULL, &sql, fail);
 }
 
 void bed_sighting(struct fleet_sighting *sighting, unsigned number)

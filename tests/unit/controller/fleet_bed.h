@@ -29,6 +29,8 @@ struct machine {
 	uint64_t uptime_us;
 	struct beat beat; /* what its next beat says */
 	bool has_no_serial;
+	bool is_other_mac; /* 52:55:... */
+	bool has_crash;
 };
 void machine_make(struct machine *machine, unsigned number, uint64_t boot_id);
 bool machine_hello(struct machine *machine, struct hello_answer *answer, struct fail *fail);
@@ -58,4 +60,6 @@ struct seen bed_see(uint64_t boot_id);
 struct seen bed_see_id(const char *id);
 /* Rows that a statement of one number counts. */
 int64_t bed_count(const char *sql);
+/* A statement of a test, durable. */
+bool bed_change(const char *sql, struct fail *fail);
 void bed_sighting(struct fleet_sighting *sighting, unsigned number);

@@ -40,6 +40,11 @@ static void start_link(struct fail *fail)
 
 	assert_true(udp >= 0 && tcp >= 0);
 	address_of(udp, &bed.udp_address);
+	bed.other_address = bed.udp_address;
+	bed.other_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	const int other = link_socket(&bed.other_address, fail);
+
+	assert_true(other >= 0);
 	address_of(tcp, &bed.http_address);
 	assert_true(fleet_first_index(bed.store, &index, fail));
 	bed.bus = bus_new(index);
@@ -52,7 +57,7 @@ static void start_link(struct fail *fail)
 
 	bed.fleet = fleet_new(&options, fail);
 	assert_non_null(bed.fleet);
-	const struct link_options link = {.fleet = bed.fleet, .fd = udp};
+	const struct link_options link = {.fleet = bed.fleet, .fd = udp, .more = {other}, .more_count = 1};
 	const struct nodehttp_options http = {
 		.fleet = bed.fleet, .blobs = bed.blobs, .fd = tcp, .connections_per_address = 1000, .timeout_s = 2};
 

@@ -15,6 +15,7 @@ struct link_bed {
 	struct link *link;
 	struct nodehttp *http;
 	struct sockaddr_in udp_address, http_address; /* of the controller */
+	struct sockaddr_in other_address; /* the link's in a second network, 127.0.0.2 */
 	int fd; /* of the nodes */
 	unsigned loss_percent, twice_percent; /* of datagrams, each way */
 	uint8_t manifest[ACK_SHA256_BYTES];

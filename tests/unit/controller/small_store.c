@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/controller/small_store.h"
+#include "unit/controller/place.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ int small_store_make(void **state)
 {
 	struct fail fail;
 
-	(void)snprintf(small_folder, sizeof(small_folder), "/tmp/aether-store.XXXXXX");
+	place_template(small_folder, sizeof(small_folder), "store");
 	if (mkdtemp(small_folder) == NULL) {
 		return -1;
 	}

@@ -168,6 +168,66 @@ static void a_key_does_it_once(void **state)
 		409);
 }
 
+static bool run_sql(struct sql *sql, void *text, struct fail *fail)
+{
+	return sql_run(sql, fail, text, "");
+}
+
+/* The controller ends, or its disk is full, between the act and its answer. */
+static void a_key_outlives_a_kill(void **state)
+{
+	static char no_begin[] = "CREATE TRIGGER full BEFORE INSERT ON idempotency WHEN "
+				 "NEW.status = 0 BEGIN SELECT RAISE(ABORT, 'full'); END";
+	static char no_end[] = "CREATE TRIGGER full BEFORE INSERT ON idempotency WHEN "
+			       "NEW.status <> 0 BEGIN SELECT RAISE(ABORT, 'full'); END";
+	static char accept[] = "DROP TRIGGER full";
+	static const char body[] = "{\"name\":\"once\"}";
+	static const char key[] = "Idempotency-Key: k9\r\n";
+	struct fail fail;
+
+	(void)state;
+	/* What cannot be announced is not done. */
+	assert_true(store_change(bed.store, run_sql, NULL, no_begin, &fail));
+	assert_in_range(api_ask("POST", "/api/v1/tokens", key, body), 400, 599);
+	assert_int_equal(api_ask("GET", "/api/v1/tokens", NULL, NULL), 200);
+	assert_null(strstr(answer.body, "once"));
+	assert_true(store_change(bed.store, run_sql, NULL, accept, &fail));
+	/* What was announced, and then cut off, is not done again. */
+	assert_true(store_change(bed.store, run_sql, NULL, no_end, &fail));
+	assert_int_equal(api_ask("POST", "/api/v1/tokens", key, body), 201);
+	assert_true(store_change(bed.store, run_sql, NULL, accept, &fail));
+	assert_int_equal(api_ask("POST", "/api/v1/tokens", key, body), 409);
+	assert_non_null(strstr(api_member("detail"), "look at the state"));
+	assert_int_equal(api_ask("GET", "/api/v1/tokens", NULL, NULL), 200);
+	const char *first = strstr(answer.body, "once");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "once"));
+}
+
+/* The disk is full: the link is good for another try. */
+static void a_link_outlives_a_full_disk(void **state)
+{
+	static char refuse[] = "CREATE TRIGGER full BEFORE INSERT ON session BEGIN SELECT "
+			       "RAISE(ABORT, 'full'); END";
+	static char accept[] = "DROP TRIGGER full";
+	char link[AUTH_SECRET_BYTES];
+	char session[AUTH_SECRET_BYTES];
+	struct http_who who;
+	int64_t ends;
+	struct fail fail = {0};
+
+	(void)state;
+	assert_true(http_auth_make_link(bed.auth, link, &ends, &fail));
+	assert_true(store_change(bed.store, run_sql, NULL, refuse, &fail));
+	assert_false(http_auth_sign_in(bed.auth, link, 9, session, &fail));
+	assert_int_not_equal(fail.kind, FAIL_UNAUTHORIZED);
+	assert_false(http_auth_by_session(bed.auth, session, &who));
+	assert_true(store_change(bed.store, run_sql, NULL, accept, &fail));
+	assert_true(http_auth_sign_in(bed.auth, link, 9, session, &fail));
+	assert_true(http_auth_by_session(bed.auth, session, &who));
+	assert_false(http_auth_sign_in(bed.auth, link, 9, session, &fail));
+}
+
 static void signing_in_and_out(void **state)
 {
 	char body[256];
@@ -298,6 +358,8 @@ int main(void)
 		cmocka_unit_test(nodes_are_admitted),
 		cmocka_unit_test(operations_go_on_behind),
 		cmocka_unit_test(a_key_does_it_once),
+		cmocka_unit_test(a_key_outlives_a_kill),
+		cmocka_unit_test(a_link_outlives_a_full_disk),
 		cmocka_unit_test(signing_in_and_out),
 		cmocka_unit_test(tokens_rules_and_settings),
 		cmocka_unit_test(events_are_told),

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "blobs/blobs.h"
 #include "unit/controller/faulty_io.h"
+#include "unit/controller/place.h"
 
 #define HEX_OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define HEX_OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -36,7 +37,7 @@ static int make_folder(void **state)
 	struct fail fail;
 
 	io_fail_at(0, IO_FAIL, 0);
-	(void)snprintf(folder, sizeof(folder), "/tmp/aether-blobs.XXXXXX");
+	place_template(folder, sizeof(folder), "blobs");
 	if (mkdtemp(folder) == NULL) {
 		return -1;
 	}

@@ -209,6 +209,57 @@ static void *read_events(void *argument)
 	}
 }
 
+static void count_call(void *argument)
+{
+	(*(unsigned *)argument)++;
+}
+
+static void who_has_gone_is_not_called(void **state)
+{
+	struct bus *bus = bus_new(1);
+	unsigned first = 0;
+	unsigned second = 0;
+
+	(void)state;
+	assert_true(bus_on_publish(bus, count_call, &first));
+	assert_true(bus_on_publish(bus, count_call, &second));
+	bus_publish(bus, BUS_NODES, "node", 0, "{}", 2);
+	bus_off_publish(bus, count_call, &first);
+	bus_off_publish(bus, count_call, &first);
+	bus_publish(bus, BUS_NODES, "node", 0, "{}", 2);
+	assert_int_equal(first, 1);
+	assert_int_equal(second, 2);
+	/* Its place is free again: there are eight. */
+	for (unsigned i = 0; i < 7; i++) {
+		assert_true(bus_on_publish(bus, count_call, &first));
+	}
+	assert_false(bus_on_publish(bus, count_call, &first));
+	bus_free(bus);
+}
+
+/* Whoever listens to what is rare does not fall out because of the rest. */
+static void others_topics_move_the_place(void **state)
+{
+	struct bus *bus = bus_new(1);
+	struct bus_event event;
+	uint64_t place = bus_newest(bus);
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * BUS_RING; i++) {
+		bus_publish(bus, BUS_NODES, "node", 0, "{}", 2);
+		if (i % 1000 == 0) {
+			assert_int_equal(bus_next(bus, place, BUS_SYSTEM, &event), 0);
+			assert_int_equal(event.index, i + 1);
+			place = event.index;
+		}
+	}
+	bus_publish(bus, BUS_SYSTEM, "own", 0, "{}", 2);
+	assert_int_equal(bus_next(bus, place, BUS_SYSTEM, &event), 1);
+	assert_string_equal(event.type, "own");
+	bus_release(&event);
+	bus_free(bus);
+}
+
 static void nothing_is_lost_between_threads(void **state)
 {
 	struct bus *bus = bus_new(1);
@@ -249,6 +300,8 @@ int main(void)
 		cmocka_unit_test(who_falls_out_is_told),
 		cmocka_unit_test(text_is_bounded),
 		cmocka_unit_test(a_late_one_hides_no_gap),
+		cmocka_unit_test(who_has_gone_is_not_called),
+		cmocka_unit_test(others_topics_move_the_place),
 		cmocka_unit_test(nothing_is_lost_between_threads),
 	};
 

@@ -354,7 +354,8 @@ static void ask_of_bad(struct bad bad, enum ctl_exit want, const char *said)
 	assert_int_equal(bind(bad.fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(bad.fd, 1), 0);
 	assert_int_equal(pthread_create(&thread, NULL, serve, &bad), 0);
-	snprintf(line, sizeof(line), "setting list --timeout 1 --socket %s", address.sun_path);
+	/* Only where nothing more comes is the time-out what is waited for. */
+	snprintf(line, sizeof(line), "setting list --timeout %d --socket %s", bad.stays ? 1 : 100, address.sun_path);
 	const enum ctl_exit how = ctl_run(line, NULL);
 	pthread_join(thread, NULL);
 	close(bad.fd);

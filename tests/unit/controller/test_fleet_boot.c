@@ -241,7 +241,7 @@ static void discovered_ones_are_bounded(void **state)
 		discover(i);
 		if (i % 100 == 0) {
 			bed_settle();
-			bed_pass(100);
+			bed_pass(500); /* no faster than sightings are taken */
 		}
 	}
 	assert_int_equal(bed_count("SELECT count(*) FROM node"), 4096);

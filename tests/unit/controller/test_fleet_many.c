@@ -110,7 +110,7 @@ static void ten_thousand(void **state)
 
 /* --- a random life --- */
 
-enum { MACHINES = 6, STEPS = 1500 };
+enum { MACHINES = 6, STEPS = 600 };
 
 struct known {
 	char id[ID_BYTES];
@@ -261,7 +261,7 @@ static void a_random_life(void **state)
 		check();
 	}
 	assert_int_equal(bed_count("SELECT count(*) FROM (SELECT node FROM boot WHERE ended_ms IS NOT NULL "
-				   "GROUP BY node HAVING count(*) > 21)"),
+				   "GROUP BY node HAVING count(*) > 29)"),
 			 0);
 }
 

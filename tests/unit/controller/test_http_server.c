@@ -20,6 +20,7 @@
 #include "http/server.h"
 #include "http/stream.h"
 #include "unit/controller/client.h"
+#include "unit/controller/place.h"
 
 static char folder[64];
 static char database[96];
@@ -147,7 +148,7 @@ static void stop(void)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/test_http_server.XXXXXX");
+	place_template(folder, sizeof(folder), "http_server");
 	assert_non_null(mkdtemp(folder));
 	snprintf(database, sizeof(database), "%s/aether.db", folder);
 	snprintf(socket_path, sizeof(socket_path), "%s/aether.sock", folder);
@@ -353,10 +354,14 @@ static void links_are_good_once(void **state)
 		assert_false(http_auth_sign_in(auth, "nonsense", 8, session, &fail));
 	}
 	assert_int_equal(fail.kind, FAIL_LIMIT);
+	/* The right one is, whoever else has that address. */
 	assert_true(http_auth_make_link(auth, link, &ends, &fail));
-	assert_false(http_auth_sign_in(auth, link, 8, session, &fail));
-	now_ms += 60000;
 	assert_true(http_auth_sign_in(auth, link, 8, session, &fail));
+	assert_false(http_auth_sign_in(auth, link, 8, session, &fail));
+	assert_int_equal(fail.kind, FAIL_LIMIT);
+	now_ms += 60000;
+	assert_false(http_auth_sign_in(auth, link, 8, session, &fail));
+	assert_int_equal(fail.kind, FAIL_UNAUTHORIZED);
 }
 
 static void sessions_end(void **state)

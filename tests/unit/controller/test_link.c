@@ -348,6 +348,38 @@ static void golden_datagrams_are_accepted(void **state)
 	virtual_node_end(&sample);
 }
 
+static struct sockaddr_in ack_from(struct virtual_node *node)
+{
+	struct pollfd fd = {.fd = bed.fd, .events = POLLIN};
+	struct sockaddr_in from;
+	socklen_t size = sizeof(from);
+	uint8_t bytes[DATAGRAM_MAX_BYTES];
+
+	bed_beat(node);
+	assert_int_equal(poll(&fd, 1, 5000), 1);
+	const ssize_t count = recvfrom(bed.fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &size);
+
+	assert_true(count > 0 && virtual_node_take(node, bytes, (size_t)count));
+	return from;
+}
+
+/* A node takes nothing from an address that it did not send to. */
+static void each_network_is_answered_from_its_own_address(void **state)
+{
+	struct virtual_node node;
+	const struct sockaddr_in one = bed.udp_address;
+
+	(void)state;
+	bed_run(&node, 1);
+	bed_pump(&node, 1, 50);
+	assert_int_equal(ack_from(&node).sin_addr.s_addr, one.sin_addr.s_addr);
+	bed.udp_address = bed.other_address;
+	assert_int_equal(ack_from(&node).sin_addr.s_addr, bed.other_address.sin_addr.s_addr);
+	bed.udp_address = one;
+	assert_int_equal(ack_from(&node).sin_addr.s_addr, one.sin_addr.s_addr);
+	virtual_node_end(&node);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, bed_make, bed_remove)
 
 int main(void)
@@ -364,6 +396,7 @@ int main(void)
 		T(a_pending_node_gets_no_acknowledgement),
 		T(the_controllers_restart_goes_on_with_the_stored_key),
 		T(lost_and_doubled_datagrams_change_nothing),
+		T(each_network_is_answered_from_its_own_address),
 		T(golden_datagrams_are_accepted),
 	};
 

@@ -453,6 +453,80 @@ static void consoles_make_room_for_others(void **state)
 	}
 }
 
+/* How many consoles and their node's peer point at each other. */
+static unsigned consoles_of_their_own(void)
+{
+	unsigned count = 0;
+
+	fleet_lock(bed.fleet);
+	pthread_mutex_lock(&bed.link->lock);
+	for (const struct console *console = bed.link->consoles; console != NULL; console = console->next) {
+		const struct node *owner = node_by_id(bed.fleet, console->id);
+
+		count += console->peer != NULL && console->peer == owner->link &&
+			 console->peer->consoles[console->slot] == console && console->boot_id == owner->boot_id;
+	}
+	pthread_mutex_unlock(&bed.link->lock);
+	fleet_unlock(bed.fleet);
+	return count;
+}
+
+/*
+ * A newcomer takes a watched node's MAC address, and both turn out to live: it becomes a node of its own, whose
+ * console is another one. Nobody's bytes come to the other's watcher, and nothing of either is left behind.
+ */
+static void a_newcomer_leaves_the_console_it_took(void **state)
+{
+	struct virtual_node newcomer;
+	struct hello_answer answer;
+	struct console_part part;
+	struct fail fail;
+	char fresh[ID_BYTES];
+	uint8_t bytes[64];
+	const uint64_t end = clock_ms() + 10000;
+
+	(void)state;
+	run_one();
+	struct console_watch *watch = console_watch(bed.link, id, 0, note, NULL, &fail);
+	assert_non_null(watch);
+	bed_pump(&node, 1, 20);
+	virtual_node_begin(&newcomer, node.number, 1);
+	newcomer.ip = node.ip;
+	assert_true(virtual_node_say_hello(&newcomer, &bed.http_address, &answer));
+	bed_beat(&newcomer);
+	bed_pump(&newcomer, 1, 20);
+	assert_string_equal(bed_id_of(&newcomer), id);
+	do {
+		assert_true(clock_ms() < end);
+		bed_beat(&node);
+		bed_pump(&node, 1, 50);
+		memcpy(fresh, bed_id_of(&newcomer), sizeof(fresh));
+	} while (strcmp(fresh, id) == 0);
+	struct console_watch *other = console_watch(bed.link, fresh, 0, note, NULL, &fail);
+	assert_non_null(other);
+	/* A person decides for both; each speaks. */
+	bed_approve(&newcomer);
+	bed_approve(&node);
+	for (unsigned i = 0; i < 6; i++) {
+		bed_beat(&newcomer);
+		bed_pump(&newcomer, 1, 10);
+		bed_beat(&node);
+		bed_pump(&node, 1, 10);
+	}
+	assert_int_equal(consoles_of_their_own(), 2);
+	virtual_node_print(&newcomer, 0, "secret", 6);
+	bed_pump(&newcomer, 1, 50);
+	struct console_place place = {.boot_id = 0};
+	assert_true(console_read(bed.link, id, 0, &place, bytes, sizeof(bytes), &part, &fail));
+	assert_int_equal(part.count, 0);
+	assert_true(console_type(bed.link, fresh, 0, (const uint8_t *)"x", 1, &fail));
+	assert_true(console_type(bed.link, id, 0, (const uint8_t *)"x", 1, &fail));
+	console_unwatch(bed.link, watch);
+	console_unwatch(bed.link, other);
+	virtual_node_end(&newcomer);
+	virtual_node_end(&node);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, bed_make, bed_remove)
 
 int main(void)
@@ -470,6 +544,7 @@ int main(void)
 		T(too_much_typed_is_refused_whole),
 		T(another_boot_begins_at_byte_0),
 		T(another_guest_begins_at_byte_0),
+		T(a_newcomer_leaves_the_console_it_took),
 		T(consoles_make_room_for_others),
 	};
 

@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "monitor/dnsmasq_conf.h"
 #include "monitor/lock.h"
 #include "monitor/monitor.h"
 
@@ -409,7 +410,51 @@ static int set_up(void)
 				    folder, folder, folder) < 0 || fclose(file) != 0) {
 		return -1;
 	}
+	if (mkdir(in_folder("state", path), 0711) < 0) {
+		return -1;
+	}
+	file = fopen(in_folder("state/dnsmasq.conf", path), "w"); /* as aetherd writes it */
+	if (file == NULL || fputs("port=0\n", file) < 0 || fclose(file) != 0) {
+		return -1;
+	}
 	return symlink(own, in_folder("aetherd", path)) || symlink(own, in_folder("dnsmasq", path));
+}
+
+static bool is_taken(const char *text)
+{
+	struct fail fail = {0};
+
+	return dnsmasq_conf_check(text, strlen(text), "/usr/lib/aether/aether-lease", "/var/lib/aether", &fail);
+}
+
+static void dnsmasq_is_told_what_the_provisioner_writes_and_nothing_else(void **state)
+{
+	(void)state;
+	assert_true(is_taken(""));
+	assert_true(is_taken("# a comment\n\nport=0\nno-ping\ndhcp-range=10.0.0.1,10.0.0.2,60s\npid-file=\n"
+			     "dhcp-script=/usr/lib/aether/aether-lease\ntftp-root=/var/lib/aether/tftp\n"
+			     "dhcp-hostsfile=/var/lib/aether/dnsmasq.hosts\nlog-facility=-"));
+	static const char *const refused[] = {
+		"port=0\ndhcp-script=/tmp/x\n",
+		"dhcp-script=/usr/lib/aether/aether-lease2\n",
+		"dhcp-script\n",
+		"dhcp-luascript=/tmp/x\n",
+		"conf-file=/tmp/x\n",
+		"conf-dir=/tmp\n",
+		"conf-script=/tmp/x\n",
+		" dhcp-script=/tmp/x\n",
+		"tftp-root=/\n",
+		"tftp-root=/var/lib/aetherx/y\n",
+		"tftp-root=/var/lib/aether/../../etc\n",
+		"dhcp-hostsfile=/etc/shadow\n",
+		"dhcp-leasefile=/etc/passwd\n",
+		"pid-file=/etc/passwd\n",
+		"log-facility=/etc/passwd\n",
+		"addn-hosts=/etc/shadow\n",
+	};
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		assert_false(is_taken(refused[i]));
+	}
 }
 
 int main(int argc, char **argv)
@@ -421,6 +466,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_was_left_over_is_ended_first),
 		cmocka_unit_test(a_stranger_with_an_old_number_lives),
 		cmocka_unit_test(killed_at_any_moment_nothing_is_left),
+		cmocka_unit_test(dnsmasq_is_told_what_the_provisioner_writes_and_nothing_else),
 	};
 	char *name = strrchr(argv[0], '/');
 

@@ -63,17 +63,26 @@ static void pass(int64_t ms)
 	journal_pass(journal, now_ms);
 }
 
+static const struct journal_place ours = {.network = "br0", .server = WIRE_SERVER, .is_outgoing = true};
+
 static void hear(const struct wire_frame *frame)
 {
 	assert_true(journal_frame(journal, &place, frame->bytes, frame->count, now_ms));
+}
+
+static void hear_ours(const struct wire_frame *frame)
+{
+	assert_true(journal_frame(journal, &ours, frame->bytes, frame->count, now_ms));
 }
 
 static void dhcp(uint8_t kind, const char *options, size_t count)
 {
 	struct wire_frame frame;
 
-	wire_dhcp(&frame, kind, kind == DHCP_OFFER || kind == DHCP_ACK ? WIRE_NODE : 0, options, count);
-	hear(&frame);
+	const bool is_reply = kind == DHCP_OFFER || kind == DHCP_ACK;
+
+	wire_dhcp(&frame, kind, is_reply ? WIRE_NODE : 0, options, count);
+	(is_reply ? hear_ours : hear)(&frame);
 }
 
 static void from_node(uint16_t port, uint16_t to_port, const char *bytes, size_t count)
@@ -89,7 +98,7 @@ static void from_server(uint16_t port, const char *bytes, size_t count)
 	struct wire_frame frame;
 
 	wire_udp(&frame, 0, WIRE_SERVER, 40000, WIRE_NODE, port, bytes, count);
-	hear(&frame);
+	hear_ours(&frame);
 }
 
 #define FROM_NODE(port, literal) from_node((port), 40000, (literal), sizeof(literal) - 1)
@@ -331,6 +340,85 @@ static void test_rival(void **state)
 	       "there, or nodes get its addresses.\n");
 }
 
+/* What comes from the wire is not the server's, whatever address it bears; what this host sends is no client's. */
+static void test_forged(void **state)
+{
+	struct wire_frame frame;
+
+	(void)state;
+	dhcp(DHCP_DISCOVER, UBOOT, sizeof(UBOOT) - 1);
+	text_reset(&said);
+	wire_dhcp(&frame, DHCP_OFFER, WIRE_NODE, "", 0);
+	hear(&frame);
+	assert_non_null(strstr(said.bytes, "tell network.rival Another DHCP server, 10.77.0.1 "));
+	assert_null(strstr(said.bytes, "offer"));
+	text_reset(&said);
+	/* The address is not the node's. */
+	journal_sent(journal, WIRE_NODE, "/srv/tftp/aether.img", 1, now_ms);
+	expect("");
+	wire_dhcp(&frame, DHCP_DISCOVER, 0, UBOOT, sizeof(UBOOT) - 1);
+	wire_payload(&frame)[33] = 9;
+	hear_ours(&frame);
+	expect("");
+	dhcp(DHCP_OFFER, "", 0);
+	text_reset(&said);
+	ASK(1024, "aether.img\0octet");
+	wire_udp(&frame, 0, WIRE_SERVER, 40000, WIRE_NODE, 1024, "\0\5\0\1not found\0", 14);
+	hear(&frame);
+	expect("");
+	wire_udp(&frame, 0, WIRE_NODE, 1024, WIRE_SERVER, 40000, "\0\5\0\0x\0", 6);
+	hear_ours(&frame);
+	FROM_SERVER(1024, "\0\3\0\1xxxx");
+	expect("file 01 aether.img 1000 0/0 \n");
+}
+
+static unsigned lines_said(void)
+{
+	unsigned lines = 0;
+
+	for (size_t i = 0; i < said.length; i++) {
+		lines += said.bytes[i] == '\n';
+	}
+	text_reset(&said);
+	return lines;
+}
+
+static void test_floods(void **state)
+{
+	struct wire_frame frame;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++, now_ms++) {
+		dhcp(DHCP_DISCOVER, UBOOT, sizeof(UBOOT) - 1);
+		dhcp(DHCP_OFFER, "", 0);
+	}
+	assert_int_equal(lines_said(), 4);
+	/* Strangers, 10,000 a second. */
+	for (unsigned i = 0; i < 20000; i++) {
+		wire_dhcp(&frame, DHCP_DISCOVER, 0, UBOOT, sizeof(UBOOT) - 1);
+		wire_payload(&frame)[32] = (uint8_t)(i >> 8);
+		wire_payload(&frame)[31] = (uint8_t)(1 + (i >> 16));
+		wire_payload(&frame)[33] = (uint8_t)(i | 0x80);
+		now_ms += i % 10 == 0;
+		hear(&frame);
+	}
+	const unsigned strangers = lines_said();
+
+	assert_in_range(strangers, 3 * JOURNAL_STRANGERS - 10, 3 * JOURNAL_STRANGERS + 10);
+	/* Whom the fleet knows is seen even then: it fell out of the table. */
+	now_ms += 10000;
+	for (unsigned i = 0; i < 2 * JOURNAL_STRANGERS; i++) {
+		wire_payload(&frame)[30] = 7;
+		wire_payload(&frame)[32] = (uint8_t)(i >> 8);
+		wire_payload(&frame)[33] = (uint8_t)(i | 0x80);
+		hear(&frame);
+	}
+	text_reset(&said);
+	wire_payload(&frame)[33] = 1;
+	hear(&frame);
+	assert_int_equal(lines_said(), 1);
+}
+
 /* More clients and transfers than it has room for: the oldest are forgotten, the newest are known. */
 static void test_many(void **state)
 {
@@ -342,7 +430,7 @@ static void test_many(void **state)
 		wire_payload(&frame)[31] = (uint8_t)(i >> 16);
 		wire_payload(&frame)[32] = (uint8_t)(i >> 8);
 		wire_payload(&frame)[33] = (uint8_t)i;
-		hear(&frame);
+		hear_ours(&frame);
 		wire_udp(&frame, 0, 0x0b000000 + i, (uint16_t)i, WIRE_SERVER, 69, "\0\1aether.img\0octet\0", 19);
 		hear(&frame);
 		text_reset(&said);
@@ -365,6 +453,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pi, start, stop),
 		cmocka_unit_test_setup_teardown(test_strangers, start, stop),
 		cmocka_unit_test_setup_teardown(test_rival, start, stop),
+		cmocka_unit_test_setup_teardown(test_forged, start, stop),
+		cmocka_unit_test_setup_teardown(test_floods, start, stop),
 		cmocka_unit_test_setup_teardown(test_many, start, stop),
 	};
 

@@ -20,6 +20,7 @@
 #include "blobs/release.h"
 #include "unit/controller/faulty_io.h"
 #include "unit/small_bundle.h"
+#include "unit/controller/place.h"
 
 struct place {
 	char folder[64];
@@ -60,7 +61,7 @@ static int make_place(void **state)
 	struct place *place = calloc(1, sizeof(*place));
 	*state = place;
 	io_fail_at(0, IO_FAIL, 0);
-	(void)snprintf(place->folder, sizeof(place->folder), "/tmp/aether-release.XXXXXX");
+	place_template(place->folder, sizeof(place->folder), "release");
 	if (mkdtemp(place->folder) == NULL) {
 		return -1;
 	}

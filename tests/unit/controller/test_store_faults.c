@@ -4,6 +4,8 @@
  * opened, in the first change (statements are prepared), in a later one, in a read, in a checkpoint. Each time: a
  * change that failed says so and left nothing, one that succeeded is there whole, the store goes on when the fault is
  * gone, and what was acknowledged is still there when it was opened again.
+ *
+ * Each of the first places, of the others a random sample, one in four: N=1 takes each of them, SEED= the same ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,10 +21,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "model/random.h"
 #include "store/store.h"
 #include "unit/controller/vfs_shim.h"
+#include "unit/controller/place.h"
 
-enum { TRIES_MOST = 5000 };
+enum { TRIES_MOST = 5000, ONE_IN = 4, EACH_UP_TO = 12 };
 
 static char folder[64];
 static char path[96];
@@ -109,6 +113,14 @@ static const struct fault faults[] = {
 };
 enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };
 
+static uint64_t one_in;
+
+/* How far it is to the next place that is tried. */
+static unsigned to_next(unsigned n)
+{
+	return n < EACH_UP_TO ? 1 : 1 + (unsigned)random_below(2 * one_in - 1);
+}
+
 /* --- the store --- */
 
 static struct store *open_store(struct fail *fail)
@@ -180,7 +192,7 @@ static void check_count(struct store *store, int64_t count)
 static int make_folder(void **state)
 {
 	(void)state;
-	(void)snprintf(folder, sizeof(folder), "/tmp/aether-faults.XXXXXX");
+	place_template(folder, sizeof(folder), "faults");
 	if (mkdtemp(folder) == NULL) {
 		return -1;
 	}
@@ -208,7 +220,7 @@ static void opening_fails_and_can_be_repeated(void **state)
 	(void)state;
 	for (unsigned f = 0; f < FAULTS; f++) {
 		unsigned n = 1;
-		for (bool is_over = false; !is_over; n++) {
+		for (bool is_over = false; !is_over; n += to_next(n)) {
 			struct fail fail = { .text = "" };
 			assert_true(n < TRIES_MOST);
 			(void)unlink(path);
@@ -222,7 +234,7 @@ static void opening_fails_and_can_be_repeated(void **state)
 			assert_true(store != NULL || !is_over);
 			/* Opening allocates thousands of times, in migrations above all: each of the first, some of the
 			 * rest. */
-			n += n > 30 && faults[f].count == count_allocs ? 120 : 0;
+			n += n > 30 && faults[f].count == count_allocs ? 30 * (unsigned)one_in : 0;
 			store_close(store);
 			store = open_store(&fail);
 			if (store == NULL) {
@@ -231,7 +243,7 @@ static void opening_fails_and_can_be_repeated(void **state)
 			check_count(store, 0);
 			store_close(store);
 		}
-		print_message("# opening: %s, up to the %u-th\n", faults[f].name, n - 1);
+		print_message("# opening: %s, up to the %u-th\n", faults[f].name, n);
 	}
 }
 
@@ -252,7 +264,7 @@ static void fail_changes(const struct fault *fault, bool is_first)
 	unsigned n = 1;
 
 	assert_non_null(store);
-	for (bool is_over = false; !is_over; n++) {
+	for (bool is_over = false; !is_over; n += to_next(n)) {
 		int64_t number = made;
 		assert_true(n < TRIES_MOST);
 		if (is_first) {
@@ -280,7 +292,7 @@ static void fail_changes(const struct fault *fault, bool is_first)
 	assert_non_null(store);
 	check_count(store, made);
 	store_close(store);
-	print_message("# %s: %s: %u places\n", is_first ? "first change" : "later change", fault->name, n - 2);
+	print_message("# %s: %s: up to the %u-th\n", is_first ? "first change" : "later change", fault->name, n);
 }
 
 static void a_change_is_whole_or_not_there(void **state)
@@ -328,7 +340,7 @@ static void a_group_is_told_what_became_of_it(void **state)
 
 	for (unsigned f = 0; f < FAULTS; f++) {
 		unsigned n = 1;
-		for (bool is_over = false; !is_over; n += n < 60 ? 3 : 17) {
+		for (bool is_over = false; !is_over; n += n < 60 ? to_next(n) : 4 * to_next(n)) {
 			struct tell tells[COUNT] = { 0 };
 			int64_t made = 0;
 			remove_database();
@@ -372,7 +384,7 @@ static void a_read_fails_and_can_be_repeated(void **state)
 	}
 	for (unsigned f = 0; f < FAULTS; f++) {
 		unsigned n = 1;
-		for (bool is_over = false; !is_over; n++) {
+		for (bool is_over = false; !is_over; n += to_next(n)) {
 			struct found found;
 			assert_true(n < TRIES_MOST);
 			/* A reader that has read nothing yet. */
@@ -410,6 +422,10 @@ int main(void)
 	/* Without the small blocks that a connection keeps, every allocation is one that may fail. */
 	if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) != SQLITE_OK ||
 	    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0) != SQLITE_OK) {
+		return 1;
+	}
+	one_in = random_init("test_store_faults", ONE_IN);
+	if (one_in == 0 || one_in > 1000) {
 		return 1;
 	}
 	log_set_level((enum log_level) - 1);

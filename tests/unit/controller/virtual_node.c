@@ -93,12 +93,13 @@ static void fill_counters(const struct virtual_node *node, struct beat *beat)
 {
 	const uint64_t us = node->uptime_us;
 	struct beat_counters *c = &beat->counters;
+	const uint64_t more_us = node->varies ? (us / 1000000 + node->number) % 7 * 30000 : 0;
 
 	for (unsigned i = 0; i < beat->cpu_count; i++) {
-		c->cpus[i] = (struct beat_cpu){.guest_us = us / 2,
+		c->cpus[i] = (struct beat_cpu){.guest_us = us / 2 + more_us,
 					       .service_us = us / 20,
 					       .core_us = us / 50,
-					       .idle_us = us * 43 / 100,
+					       .idle_us = us * 43 / 100 - more_us,
 					       .interrupts = us / 4000};
 		beat->present |= BEAT_BIT(BEAT_CPU_0 + i);
 	}

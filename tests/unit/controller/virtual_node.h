@@ -39,6 +39,7 @@ struct virtual_node {
 	struct seal_key key;
 	uint64_t sequence;
 	uint64_t uptime_us; /* its next beat's */
+	bool varies; /* its load is another each second; else always the same */
 	struct replay heard;
 	struct beat_rotation rotation;
 
