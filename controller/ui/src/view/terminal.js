@@ -13,7 +13,9 @@ const SCROLLBACK = 10_000;
 const PIECE_BYTES = 1024; // of input, in one request
 const OSC_REFUSED = [0, 1, 2, 4, 8, 9, 10, 11, 12, 52, 104, 110, 111, 112, 777, 1337];
 
-const WAITS_MOST = 40; // for output that is with the node still: half a minute
+// The stream begins with what is newest when it hears of the console, and a console that nobody watched before is with the
+// node still, when it is first asked for. So what may have come between is asked for again.
+const AGAIN_MS = [400, 1200, 3000, 8000];
 
 function colours(element) {
 	const of = (name) => getComputedStyle(element).getPropertyValue(name).trim();
@@ -69,7 +71,6 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 		}
 		fetching = true;
 		try {
-			let waits = 0;
 			for (let isMore = true; isMore && !isOver;) {
 				const piece = await api('GET', `/nodes/${id}/consoles/${slot}?from=${Math.max(0, have)}`);
 				const data = base64.decode(piece.text ?? '');
@@ -82,12 +83,8 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 					state.value = { ...state.peek(), lost: state.peek().lost + piece.start - Math.max(0, have) };
 				}
 				have = Math.max(have, piece.start);
-				isMore = piece.end < piece.newest && waits < WAITS_MOST;
+				isMore = data.length > 0 && piece.end < piece.newest;
 				take({ offset: piece.start, data });
-				if (isMore && !data.length) {
-					// Nobody looked before: the controller knows how much there is, and asks the node for it now.
-					await new Promise((resolve) => setTimeout(resolve, Math.min(100 * ++waits, 1000)));
-				}
 			}
 			state.value = { ...state.peek(), what: 'ready', error: null };
 		} catch (error) {
@@ -110,6 +107,7 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 	});
 	inView('console', { consoles: [`${id}:${slot}`] });
 	fill();
+	const again = AGAIN_MS.map((ms) => setTimeout(fill, ms));
 
 	// --- typing: in order, one request at a time
 	let input = '';
@@ -177,6 +175,7 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 		},
 		close() {
 			isOver = true;
+			again.forEach(clearTimeout);
 			unlisten();
 			stopTyping();
 			inView('console', null);
