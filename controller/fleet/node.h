@@ -73,7 +73,7 @@ struct node {
 	char network[16], port[64], hostname[64], vendor[64];
 	char board[HELLO_BOARD_BYTES];
 	uint16_t arch;
-	uint32_t cpu_count, gic_version, memory_mib;
+	uint32_t cpu_count, gic_version, memory_mib, core_mib;
 	char release[HELLO_VERSION_BYTES];
 
 	struct in_addr peers[PEER_COUNT]; /* whence they came, never what was seen on the wire */

@@ -9,7 +9,7 @@
 #include "fleet/own.h"
 
 enum { PAGES_PER_MIB = 256 };
-enum { OWNER_FREE = 2, OWNER_CORE = 3, OWNER_SERVICE = 4, OWNER_DMA = 5, OWNER_LOADING = 6, OWNER_VM = 7 };
+enum { OWNER_DIRTY = 1, OWNER_FREE = 2, OWNER_CORE = 3, OWNER_SERVICE = 4, OWNER_DMA = 5, OWNER_LOADING = 6, OWNER_VM = 7 };
 
 static float rate(uint64_t before, uint64_t now, uint64_t us)
 {
@@ -48,18 +48,24 @@ static void take_nic(struct node_readings *r, const struct beat_counters *old, u
 	r->now.rx_drop = (double)rate(a->rx_dropped, b->rx_dropped, us);
 }
 
-static void take_memory(struct node_readings *r)
+/*
+ * What is dirty is free, too: it is cleaned before it is given to anybody. The core's pages are those that it took from
+ * the pool, beside its image and the tables, which the hello told.
+ */
+static void take_memory(struct node_readings *r, const struct node *node)
 {
 	const uint64_t *pages = r->track.total.memory.pages;
 
-	r->now.memory_free = (double)pages[OWNER_FREE] / PAGES_PER_MIB;
-	r->now.memory_core = (double)pages[OWNER_CORE] / PAGES_PER_MIB;
+	r->now.memory_free = ((double)pages[OWNER_DIRTY] + (double)pages[OWNER_FREE]) / PAGES_PER_MIB;
+	r->now.memory_core = (double)node->core_mib + (double)pages[OWNER_CORE] / PAGES_PER_MIB;
 	r->now.memory_service = ((double)pages[OWNER_SERVICE] + (double)pages[OWNER_DMA]) / PAGES_PER_MIB;
 	r->now.memory_guest = ((double)pages[OWNER_LOADING] + (double)pages[OWNER_VM]) / PAGES_PER_MIB;
 }
 
-static void take_series(struct node_readings *r, const struct beat_counters *old, uint32_t series, uint64_t us)
+static void take_series(const struct node *node, const struct beat_counters *old, uint32_t series, uint64_t us)
 {
+	struct node_readings *r = node->readings;
+
 	if (series < BEAT_VM_0) {
 		take_cpu(r, old, series - BEAT_CPU_0, us);
 	} else if (series < BEAT_RELEASE_0) {
@@ -67,7 +73,7 @@ static void take_series(struct node_readings *r, const struct beat_counters *old
 	} else if (series == BEAT_NIC) {
 		take_nic(r, old, us);
 	} else if (series == BEAT_MEMORY) {
-		take_memory(r);
+		take_memory(r, node);
 	}
 }
 
@@ -137,7 +143,7 @@ void rates_take(struct node *node, const struct beat *beat, uint64_t now_ms, int
 			continue;
 		}
 		/* The first reading counts from the boot on: a mean of all that time, not what is now. */
-		take_series(r, is_first ? &r->track.total : &total, series,
+		take_series(node, is_first ? &r->track.total : &total, series,
 			    is_first ? 0 : beat->uptime_us - uptime_us[series]);
 	}
 	sum_up(r, beat->cpu_count);

@@ -154,7 +154,9 @@ bool machine_hello(struct machine *machine, struct hello_answer *answer, struct 
 		.mac_count = 1,
 		.cpu_count = 2,
 		.gic_version = 3,
+		.midr = 0x410fd083,
 		.ram_bytes = UINT64_C(1) << 30,
+		.core_bytes = (UINT64_C(6) << 20) + 1,
 		.core_version = "0.3.0",
 		.stage_count = 2,
 		.stage_us = {100, 2000},
@@ -215,6 +217,9 @@ bool machine_beat(struct machine *machine, enum wire_guest_state state)
 	beat->counters.cpus[0].core_us += 50000;
 	beat->counters.vms[0].exits[2] += 500;
 	beat->counters.nic.rx_bytes += 1000;
+	beat->counters.memory.pages[1] = 256 * 100; /* dirty, free, the core's, a guest's */
+	beat->counters.memory.pages[2] = 256 * 11;
+	beat->counters.memory.pages[3] = 256 * 4;
 	beat->counters.memory.pages[7] = 256 * 512;
 	mac_of(machine->number, beat->mac);
 	fleet_lock(bed.fleet);

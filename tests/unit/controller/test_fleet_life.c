@@ -387,6 +387,8 @@ static void readings_are_kept(void **state)
 	assert_true(json_number_value(json_object_get(json_object_get(node, "cpu"), "guest")) > 0.59);
 	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "net"), "rx_bps")), 8000);
 	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "memory"), "guest")), 512);
+	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "memory"), "core")), 7 + 4);
+	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "memory"), "free")), 100 + 11);
 	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "exits"), "smc")), 500);
 	json_decref(root);
 	text_reset(&text);
@@ -403,6 +405,8 @@ static void readings_are_kept(void **state)
 	assert_non_null(root);
 	assert_string_equal(json_string_value(json_object_get(json_object_get(root, "facts"), "core_version")),
 			    "0.3.0");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(root, "facts"), "cpu")),
+			    "Cortex-A72 r0p3");
 	assert_true(json_is_object(json_object_get(root, "live")));
 	assert_int_equal(json_array_size(json_object_get(root, "boots")), 1);
 	assert_true(json_number_value(json_object_get(root, "uptime_s")) >= 20);

@@ -99,6 +99,7 @@ const cpu = {
 };
 const memory = {
 	key: 'memory', stacked: true, format: mib, series: [
+		{ label: 'free', colour: '--line-strong', value: (frame) => frame.memory?.free },
 		{ label: 'core', colour: '--of-core', value: (frame) => frame.memory?.core },
 		{ label: 'service', colour: '--of-service', value: (frame) => frame.memory?.service },
 		{ label: 'guest', colour: '--of-guest', value: (frame) => frame.memory?.guest },
