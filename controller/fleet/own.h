@@ -101,6 +101,10 @@ bool place_work(struct sql *sql, struct place *place, struct fail *fail); /* in 
 void place_done(struct fleet *fleet, const struct place *place, bool is_stored);
 void place_gone(struct fleet *fleet, struct node *node); /* frees it and says so */
 
+/* --- wishes.c --- */
+/* The node as it is now, or why it cannot be changed. */
+struct node *node_to_change(struct fleet *fleet, const char *id, uint64_t rev, struct fail *fail);
+
 /* --- show.c --- */
 void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts);
 void node_renew(struct fleet *fleet, struct node *node); /* writes the newest times into its JSON */

@@ -350,3 +350,18 @@ void bed_sighting(struct fleet_sighting *sighting, unsigned number)
 	*sighting = (struct fleet_sighting){.arch = 22, .network = "lan0", .vendor_class = "U-Boot.armv8"};
 	mac_of(number, sighting->mac);
 }
+
+bool bed_rename(const char *id, const char *name, uint64_t rev, struct fail *fail)
+{
+	return fleet_edit(bed.fleet, id, &(const struct fleet_edit){.name = name}, rev, &bed_who, fail);
+}
+
+bool bed_label(const char *id, const char *labels, uint64_t rev, struct fail *fail)
+{
+	return fleet_edit(bed.fleet, id, &(const struct fleet_edit){.labels = labels}, rev, &bed_who, fail);
+}
+
+bool bed_cordon(const char *id, bool on, uint64_t rev, struct fail *fail)
+{
+	return fleet_edit(bed.fleet, id, &(const struct fleet_edit){.cordoned = &on}, rev, &bed_who, fail);
+}

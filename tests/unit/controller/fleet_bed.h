@@ -62,4 +62,7 @@ struct seen bed_see_id(const char *id);
 int64_t bed_count(const char *sql);
 /* A statement of a test, durable. */
 bool bed_change(const char *sql, struct fail *fail);
+bool bed_rename(const char *id, const char *name, uint64_t rev, struct fail *fail);
+bool bed_label(const char *id, const char *labels, uint64_t rev, struct fail *fail);
+bool bed_cordon(const char *id, bool on, uint64_t rev, struct fail *fail);
 void bed_sighting(struct fleet_sighting *sighting, unsigned number);

@@ -199,7 +199,7 @@ static void *rename_it(void *argument)
 	struct renaming *renaming = argument;
 	struct fail why;
 
-	renaming->is_done = fleet_rename(bed.fleet, renaming->id, "gate", 0, &bed_who, &why);
+	renaming->is_done = bed_rename(renaming->id, "gate", 0, &why);
 	return NULL;
 }
 
@@ -230,8 +230,8 @@ static void one_name_goes_to_one(void **state)
 	assert_int_equal(bed_count("SELECT count(*) FROM node WHERE name = 'gate'"), 1);
 	/* What memory lets through, the statement still refuses. */
 	assert_true(bed_change("UPDATE node SET name = 'hidden' WHERE name = 'gate'", &why));
-	assert_false(fleet_rename(bed.fleet, renamings[0].id, "hidden", 0, &bed_who, &why) &&
-		     fleet_rename(bed.fleet, renamings[1].id, "hidden", 0, &bed_who, &why));
+	assert_false(bed_rename(renamings[0].id, "hidden", 0, &why) &&
+		     bed_rename(renamings[1].id, "hidden", 0, &why));
 	assert_int_equal(why.kind, FAIL_CONFLICT);
 }
 
