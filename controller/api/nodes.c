@@ -263,7 +263,7 @@ bool api_node_reboot(void *app, const struct http_request *request, struct http_
 	return api_id(request, 'n', &id, fail) &&
 	       (request->json == NULL || api_body(request, nothing, fail)) &&
 	       fleet_reboot(api->options.fleet, id, &who, fail) &&
-	       operations_start(api, "reboot", id, NULL, reply, fail);
+	       operations_start(api, "reboot", id, NULL, &who, reply, fail);
 }
 
 bool api_node_restart_guests(void *app, const struct http_request *request,
@@ -325,13 +325,8 @@ bool api_node_power(void *app, const struct http_request *request, struct http_r
 	}
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(actions[i].action, action) == 0) {
-			if (!operations_start(api, actions[i].kind, id, actions[i].action, reply,
-					      fail)) {
-				return false;
-			}
-			fleet_tell(api->options.fleet, actions[i].kind, id, &who,
-				   "Power was asked of its driver.");
-			return true;
+			return operations_start(api, actions[i].kind, id, actions[i].action, &who,
+						reply, fail);
 		}
 	}
 	return fail_set(fail, FAIL_INVALID, "\"action\" is to be on, off or reset");
