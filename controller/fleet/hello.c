@@ -138,6 +138,8 @@ static void begin_boot(struct fleet *fleet, struct node *node, const struct chan
 	node->key_instance = 0;
 	node->replay = (struct replay){.instance = 0};
 	node->sequence = 0;
+	node->is_proven = true;
+	node->asked = 0;
 	node->told_ms = 0;
 	node->is_crash_taken = false;
 	contact_begin(&node->contact);
