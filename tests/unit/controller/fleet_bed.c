@@ -161,10 +161,13 @@ bool machine_hello(struct machine *machine, struct hello_answer *answer, struct 
 		.stage_count = 2,
 		.stage_us = {100, 2000},
 	};
-	const struct sockaddr_in from = {
+	struct sockaddr_in from = {
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(0x0a4d0000u + 100u + machine->number + (machine->has_no_serial ? 32768 : 0))};
 
+	if (machine->from != 0) {
+		from.sin_addr.s_addr = htonl(machine->from);
+	}
 	memset(hello.boot_key, machine->key, sizeof(hello.boot_key));
 	mac_of(machine->number, hello.macs[0]);
 	hello.macs[0][1] = (uint8_t)(hello.macs[0][1] + machine->is_other_mac);

@@ -30,6 +30,7 @@ struct machine {
 	struct beat beat; /* what its next beat says */
 	bool has_no_serial;
 	bool is_other_mac; /* 52:55:... */
+	uint32_t from; /* address that its hello comes from; 0: one of its own */
 	bool has_crash;
 };
 void machine_make(struct machine *machine, unsigned number, uint64_t boot_id);
