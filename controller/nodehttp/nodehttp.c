@@ -2,8 +2,8 @@
 /*
  * The routes of nodes, over a libmicrohttpd daemon of its own. Hostile: all that comes. Bodies are bounded by
  * HELLO_MAX_BYTES, connections by number, by address and by the time without progress, a hello also by HELLO_MOST_MS
- * in all, names of files by blobs_name_is_valid(). A request that names another host is a browser's that was led here. No answer has a secret in it: an answer to a hello says what the
- * node is to do, and blobs go to approved nodes alone.
+ * in all, names of files by blobs_name_is_valid(). A request that names another host is a browser's that was led here.
+ * No answer has a secret in it: an answer to a hello says what the node is to do, and blobs go to approved nodes alone.
  */
 #include "nodehttp/nodehttp.h"
 

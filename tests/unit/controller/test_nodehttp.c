@@ -149,7 +149,8 @@ static int say(struct in_addr from, const char *bytes, size_t count)
 static void a_chunked_body_is_bounded_too(void **state)
 {
 	static char body[3 * HELLO_MAX_BYTES];
-	static const char head[] = "POST /v1/hello HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nc000\r\n";
+	static const char head[] = "POST /v1/hello HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+				   "Transfer-Encoding: chunked\r\n\r\nc000\r\n";
 	char answer[64];
 
 	(void)state;
@@ -252,7 +253,8 @@ static void take_half(const struct virtual_node *node, const char *hex, const ui
 	char head[256];
 	size_t count = 0;
 
-	const int length = snprintf(head, sizeof(head), "GET /v1/blobs/sha256/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", hex);
+	const int length = snprintf(head, sizeof(head),
+				    "GET /v1/blobs/sha256/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", hex);
 	const int fd = say(node->ip, head, (size_t)length);
 	uint8_t *got = malloc(LARGE_BYTES / 2);
 	assert_non_null(got);
