@@ -92,7 +92,8 @@ ifeq ($(SIMULATION),1)
 flags.hv += -DAETHER_SIMULATION
 flags.svc += -DAETHER_SIMULATION
 endif
-flags.host := $(flags.hosted) -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -I tests \
+SANITIZE := address,undefined
+flags.host := $(flags.hosted) -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -I tests \
 	-isystem $(THIRD)/src/mbedtls/include
 # The core as a build for simulation has it, on this machine.
 cc.hostsim := $(cc.native)
