@@ -140,8 +140,8 @@ bool subject_start(struct subject *subject, const char *program, const char *bun
 		if (subject->observes) {
 			hand_observer();
 		}
-		if (freopen(subject->log, "we", stderr) != NULL &&
-		    freopen("/dev/null", "we", stdout) != NULL) {
+		/* Not "we": aetherd would have no standard error. */
+		if (freopen(subject->log, "w", stderr) != NULL && freopen("/dev/null", "w", stdout) != NULL) {
 			execl(program, program, "-c", path, (char *)NULL);
 		}
 		_exit(127);
