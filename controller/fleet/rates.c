@@ -8,7 +8,7 @@
 
 #include "fleet/own.h"
 
-enum { PAGES_PER_MIB = 256 };
+static const double pages_per_mib = 256;
 enum { OWNER_DIRTY = 1, OWNER_FREE = 2, OWNER_CORE = 3, OWNER_SERVICE = 4, OWNER_DMA = 5, OWNER_LOADING = 6, OWNER_VM = 7 };
 
 static float rate(uint64_t before, uint64_t now, uint64_t us)
@@ -56,10 +56,10 @@ static void take_memory(struct node_readings *r, const struct node *node)
 {
 	const uint64_t *pages = r->track.total.memory.pages;
 
-	r->now.memory_free = ((double)pages[OWNER_DIRTY] + (double)pages[OWNER_FREE]) / PAGES_PER_MIB;
-	r->now.memory_core = (double)node->core_mib + (double)pages[OWNER_CORE] / PAGES_PER_MIB;
-	r->now.memory_service = ((double)pages[OWNER_SERVICE] + (double)pages[OWNER_DMA]) / PAGES_PER_MIB;
-	r->now.memory_guest = ((double)pages[OWNER_LOADING] + (double)pages[OWNER_VM]) / PAGES_PER_MIB;
+	r->now.memory_free = ((double)pages[OWNER_DIRTY] + (double)pages[OWNER_FREE]) / pages_per_mib;
+	r->now.memory_core = (double)node->core_mib + (double)pages[OWNER_CORE] / pages_per_mib;
+	r->now.memory_service = ((double)pages[OWNER_SERVICE] + (double)pages[OWNER_DMA]) / pages_per_mib;
+	r->now.memory_guest = ((double)pages[OWNER_LOADING] + (double)pages[OWNER_VM]) / pages_per_mib;
 }
 
 static void take_series(const struct node *node, const struct beat_counters *old, uint32_t series, uint64_t us)
