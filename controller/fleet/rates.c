@@ -9,7 +9,7 @@
 #include "fleet/own.h"
 
 enum { PAGES_PER_MIB = 256 };
-enum { OWNER_FREE = 2, OWNER_CORE = 3, OWNER_SERVICE = 4, OWNER_DMA = 5, OWNER_LOADING = 6, OWNER_VM = 7 };
+enum { OWNER_DIRTY = 1, OWNER_FREE = 2, OWNER_CORE = 3, OWNER_SERVICE = 4, OWNER_DMA = 5, OWNER_LOADING = 6, OWNER_VM = 7 };
 
 static float rate(uint64_t before, uint64_t now, uint64_t us)
 {
@@ -52,7 +52,8 @@ static void take_memory(struct node_readings *r)
 {
 	const uint64_t *pages = r->track.total.memory.pages;
 
-	r->now.memory_free = (double)pages[OWNER_FREE] / PAGES_PER_MIB;
+	/* Dirty pages are free, but for the scrubbing that whoever gets them waits for. */
+	r->now.memory_free = ((double)pages[OWNER_FREE] + (double)pages[OWNER_DIRTY]) / PAGES_PER_MIB;
 	r->now.memory_core = (double)pages[OWNER_CORE] / PAGES_PER_MIB;
 	r->now.memory_service = ((double)pages[OWNER_SERVICE] + (double)pages[OWNER_DMA]) / PAGES_PER_MIB;
 	r->now.memory_guest = ((double)pages[OWNER_LOADING] + (double)pages[OWNER_VM]) / PAGES_PER_MIB;
