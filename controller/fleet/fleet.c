@@ -215,7 +215,6 @@ unsigned fleet_tick(struct fleet *fleet)
 	for (size_t i = 0; i < fleet->count; i++) {
 		struct node *node = fleet->nodes[i];
 
-		node_prefetch(fleet, i + PREFETCH_AHEAD);
 		pass(fleet, node, now_ms, &tally);
 		age(fleet, node, now_ms, &tally);
 		if (node->stage == STAGE_BOOTING) {

@@ -85,20 +85,6 @@ struct fleet {
 	struct printed printed[2];
 };
 
-/*
- * Ten thousand nodes are more than the caches hold, and who looks at all of them, with the lock held, would wait for
- * memory at each: what is soon to be looked at is asked for ahead.
- */
-enum { PREFETCH_AHEAD = 12, PREFETCH_JSON_AHEAD = 6, PREFETCH_LINE = 64, PREFETCH_NODE_LINES = 4 };
-static inline void node_prefetch(const struct fleet *fleet, size_t i)
-{
-	if (i < fleet->count) {
-		for (unsigned line = 0; line < PREFETCH_NODE_LINES; line++) {
-			__builtin_prefetch((const char *)fleet->nodes[i] + line * PREFETCH_LINE);
-		}
-	}
-}
-
 /* --- node.c: a node in memory --- */
 struct node *node_new(struct fleet *fleet, const char *id); /* in no index but by_id; NULL: no memory, or too many */
 struct node *node_after(const struct fleet *fleet, const char *id); /* the next in order of the id; NULL */
@@ -133,8 +119,7 @@ struct node *node_to_change(struct fleet *fleet, const char *id, uint64_t rev, s
 
 /* --- show.c --- */
 void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts);
-/* Its JSON with the newest times, which has to be there; `is_open`: without the closing brace. */
-void node_put_json(struct fleet *fleet, const struct node *node, uint64_t now_ms, bool is_open, struct text *to);
+void node_renew(struct fleet *fleet, struct node *node); /* writes the newest times into its JSON */
 void fleet_flush(struct fleet *fleet); /* publishes what is dirty */
 
 /* --- boots.c: the record of a boot --- */

@@ -8,8 +8,6 @@
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
-#include "wire/sha256_x86.h"
-
 enum { BLOCK_BYTES = 64, DIGEST_BYTES = 32 };
 
 static void start(mbedtls_sha256_context *context, const uint8_t key[SEAL_KEY_BYTES], uint8_t pad)
@@ -31,42 +29,9 @@ void seal_set_key(struct seal_key *key, const uint8_t instance_key[SEAL_KEY_BYTE
 	start(&key->outer, instance_key, 0x5c);
 }
 
-/* The digest of the key's block, which `start` has taken, and of the message. False: as sha256_x86_blocks(). */
-static bool digest_x86(const mbedtls_sha256_context *start, const uint8_t *bytes, size_t size,
-		       uint8_t digest[DIGEST_BYTES])
-{
-	const size_t rest = size % BLOCK_BYTES;
-	const size_t last_bytes = rest + 1 + 8 <= BLOCK_BYTES ? BLOCK_BYTES : 2 * BLOCK_BYTES;
-	const uint64_t bits = 8 * (uint64_t)(BLOCK_BYTES + size);
-	uint8_t last[2 * BLOCK_BYTES] = {0};
-	uint32_t state[8];
-
-	memcpy(state, start->MBEDTLS_PRIVATE(state), sizeof(state));
-	if (!sha256_x86_blocks(state, bytes, size / BLOCK_BYTES)) {
-		return false;
-	}
-	memcpy(last, bytes + size - rest, rest);
-	last[rest] = 0x80;
-	for (size_t i = 0; i < 8; i++) {
-		last[last_bytes - 1 - i] = (uint8_t)(bits >> (8 * i));
-	}
-	(void)sha256_x86_blocks(state, last, last_bytes / BLOCK_BYTES);
-	for (size_t i = 0; i < DIGEST_BYTES; i++) {
-		digest[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
-	}
-	mbedtls_platform_zeroize(state, sizeof(state));
-	return true;
-}
-
 static void mac_of(const struct seal_key *key, const void *bytes, size_t size, uint8_t mac[DIGEST_BYTES])
 {
 	mbedtls_sha256_context context;
-	uint8_t inner[DIGEST_BYTES];
-
-	if (digest_x86(&key->inner, bytes, size, inner)) {
-		(void)digest_x86(&key->outer, inner, sizeof(inner), mac);
-		return;
-	}
 
 	mbedtls_sha256_init(&context);
 	mbedtls_sha256_clone(&context, &key->inner);
