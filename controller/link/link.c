@@ -24,7 +24,7 @@ enum {
 	WAIT_MOST_MS = 1000,
 	RATE_MS = 500,
 	RATE_BUSY = 1000, /* datagrams in RATE_MS */
-	GATHER_MS = 3,
+	GATHER_MS = 5,
 	BATCHES_A_TURN = 16,
 };
 
