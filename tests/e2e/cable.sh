@@ -18,6 +18,7 @@ cable() {
 		ip link add "$ours" type veth peer name "$end"
 		ip link set "$end" netns "$far"
 		ip link set "$ours" up
+		there ip link set "$end" up
 		number=$((number + 1))
 		ours=near$number
 	done
