@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "conf/value.h"
 #include "http/listen.h"
 #include "main/inherited.h"
 
@@ -284,6 +283,7 @@ static bool start_server(struct daemon *daemon, struct fail *fail)
 	for (unsigned i = 0; i < conf->host_count; i++) {
 		daemon->hosts[i] = conf->hosts[i];
 	}
+	daemon->hosts[conf->host_count] = value_print(conf->people_address, daemon->people_host);
 	const struct http_server_options options = {
 		.app = daemon->api,
 		.routes = api_routes,
@@ -294,7 +294,7 @@ static bool start_server(struct daemon *daemon, struct fail *fail)
 		.owner = geteuid(),
 		.auth = daemon->auth,
 		.hosts = daemon->hosts,
-		.host_count = conf->host_count,
+		.host_count = conf->host_count + 1,
 		.assets = http_assets,
 		.asset_count = http_asset_count,
 	};
