@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 #
 # For suites with a client's side of their own: a cable between this network namespace and another one. Sourced.
 
