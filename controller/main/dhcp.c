@@ -101,7 +101,7 @@ static void ask(struct dhcp_service *dhcp, const char *word)
 
 static bool write_whole(const char *path, const char *text, struct fail *fail)
 {
-	char fresh[FILE_BYTES + 8];
+	char fresh[FILE_BYTES + 32];
 	const size_t length = strlen(text);
 
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
@@ -112,6 +112,25 @@ static bool write_whole(const char *path, const char *text, struct fail *fail)
 	}
 	return (is_good && rename(fresh, path) == 0) ||
 	       fail_set(fail, FAIL_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
+}
+
+/*
+ * The firmware of a Raspberry Pi looks for its files by itself: first in a folder named by its serial, then, when that
+ * has no start4.elf or start.elf, in the root. Where the folder says nothing else, it is told to start the image as
+ * 64-bit code, which is at EL2, with a console (raspberrypi.com/documentation, config.txt).
+ */
+static bool fill_pi_tree(const struct conf *conf, const char *root, struct fail *fail)
+{
+	static const char config[] = "arm_64bit=1\nenable_uart=1\nkernel=aether.img\n";
+	char path[FILE_BYTES + 16];
+	struct provision_error error;
+
+	snprintf(path, sizeof(path), "%s/config.txt", root);
+	if (!write_whole(path, config, fail)) {
+		return false;
+	}
+	return tree_install_all(root, conf->pi_files, &error) == 0 ||
+	       fail_set(fail, FAIL_UNAVAILABLE, "pi_files: %s", error.text);
 }
 
 /* The TFTP tree: what the configuration names, under the names that nodes ask for. */
@@ -130,7 +149,7 @@ static bool fill_tree(const struct conf *conf, const char *root, struct fail *fa
 			return fail_set(fail, FAIL_UNAVAILABLE, "%s", error.text);
 		}
 	}
-	return true;
+	return conf->pi_files[0] == '\0' || fill_pi_tree(conf, root, fail);
 }
 
 /* What is rendered, with all that it points to. */
@@ -202,6 +221,7 @@ static void make_order(struct dhcp_service *dhcp, struct order *order)
 		.nodes = conf->nodes,
 		.boot_file = "aether.img",
 		.tftp_root = order->tftp,
+		.has_pi_files = conf->pi_files[0] != '\0',
 		.lease_script = order->script,
 		.hosts_file = order->hosts_file,
 		.user = conf->dnsmasq_user[0] != '\0' ? conf->dnsmasq_user : dhcp->user,
