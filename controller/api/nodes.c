@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/inside.h"
+#include "fleet/shown.h"
 
 enum { APPROVE_MANY_MOST = 1000, APPROVE_THREADS = 8, LABELS_MOST = 32, LABEL_BYTES = 63 };
 
@@ -28,6 +29,32 @@ static bool show(const struct api *api, const char *id, bool whole, struct http_
 	return true;
 }
 
+/* "" as if it were not there. What is misspelt would else be an empty list. */
+static bool check_filter(struct fleet_filter *filter, struct fail *fail)
+{
+	enum admission admission;
+	unsigned state = 0;
+
+	filter->admission = filter->admission != NULL && filter->admission[0] != '\0' ? filter->admission : NULL;
+	filter->state = filter->state != NULL && filter->state[0] != '\0' ? filter->state : NULL;
+	filter->text = filter->text != NULL && filter->text[0] != '\0' ? filter->text : NULL;
+	while (filter->state != NULL && state < SHOWN_COUNT &&
+	       strcmp(filter->state, shown_text((enum shown_state)state)) != 0) {
+		state++;
+	}
+	if (state == SHOWN_COUNT) {
+		return fail_set(fail, FAIL_INVALID,
+				"there is no state \"%.40s\"; openapi.json has those that there are", filter->state);
+	}
+	if (filter->admission != NULL && !admission_parse(filter->admission, &admission)) {
+		return fail_set(fail, FAIL_INVALID,
+				"there is no admission \"%.40s\"; openapi.json has those that there are",
+				filter->admission);
+	}
+	return (filter->text == NULL || strlen(filter->text) <= 64) ||
+	       fail_set(fail, FAIL_INVALID, "q has more than 64 bytes");
+}
+
 bool api_nodes_list(void *app, const struct http_request *request, struct http_reply *reply,
 		    struct fail *fail)
 {
@@ -37,16 +64,9 @@ bool api_nodes_list(void *app, const struct http_request *request, struct http_r
 				      .state = http_query(request, "state"),
 				      .text = http_query(request, "q")};
 
-	if (!api_page(request, &filter.most, &filter.after, fail)) {
+	if (!api_page(request, &filter.most, &filter.after, fail) || !check_filter(&filter, fail)) {
 		return false;
 	}
-	if (filter.text != NULL && strlen(filter.text) > 64) {
-		return fail_set(fail, FAIL_INVALID, "q has more than 64 bytes");
-	}
-	filter.admission =
-		filter.admission != NULL && filter.admission[0] != '\0' ? filter.admission : NULL;
-	filter.state = filter.state != NULL && filter.state[0] != '\0' ? filter.state : NULL;
-	filter.text = filter.text != NULL && filter.text[0] != '\0' ? filter.text : NULL;
 	api_begin_list(reply);
 	fleet_list(api->options.fleet, &filter, &reply->body, next);
 	api_end_list(reply, next);

@@ -24,6 +24,7 @@ enum {
 	LOOK_MS = 500,
 	REBOOT_MS = 5 * 60 * 1000,
 	LIST_DAYS = 30,
+	SWEEP_EVERY = 64,
 	BOOT_BYTES = 40
 };
 
@@ -87,11 +88,19 @@ static void put(struct text *to, const char *id, const char *kind, const char *n
 	json_end_object(&json);
 }
 
+static bool forget_old(struct sql *sql, int64_t now_ms, struct fail *fail)
+{
+	return sql_run(sql, fail, "DELETE FROM operation WHERE created_ms < ?", "i",
+		       now_ms - (int64_t)LIST_DAYS * 24 * 3600 * 1000);
+}
+
 static bool save_new(struct sql *sql, void *argument, struct fail *fail)
 {
 	const struct operation *o = argument;
+	static unsigned saved; /* by the writer's thread alone; of all stores: a turn may be late */
 
-	return sql_run(sql, fail,
+	return (saved++ % SWEEP_EVERY != 0 || forget_old(sql, o->created_ms, fail)) &&
+	       sql_run(sql, fail,
 		       "INSERT INTO operation (id, kind, node, state, created_ms) VALUES (?, ?, ?, "
 		       "'running', ?)",
 		       "ttti", o->id, o->kind, o->node, o->created_ms);
@@ -116,8 +125,7 @@ static bool clean_up(struct sql *sql, void *argument, struct fail *fail)
 		       "text = 'the controller was started again before it knew how this ended' "
 		       "WHERE state = 'running'",
 		       "i", now) &&
-	       sql_run(sql, fail, "DELETE FROM operation WHERE created_ms < ?", "i",
-		       now - (int64_t)LIST_DAYS * 24 * 3600 * 1000);
+	       forget_old(sql, now, fail);
 }
 
 /* What happens to power is an event each: asked for, and how it ended. */

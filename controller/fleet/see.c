@@ -102,8 +102,10 @@ static struct node *discover(struct fleet *fleet, const struct fleet_sighting *s
 	node_set_evidence(fleet, node, "", change->uuid);
 	learn(node, sighting);
 	facts_write(node, NULL, &change->facts);
-	happening_make(fleet, &change->happening, "node.discovered", node->id, NULL, "%s was seen on %s.", change->mac,
-		       node->network);
+	happening_make(fleet, &change->happening, "node.discovered", node->id, NULL,
+		       "%s was seen on %s: MAC address %02x:%02x:%02x:%02x:%02x:%02x.", node->id, node->network,
+		       sighting->mac[0], sighting->mac[1], sighting->mac[2], sighting->mac[3], sighting->mac[4],
+		       sighting->mac[5]);
 	if (change->facts.is_broken || !store_submit(fleet->options.store, work, done, change, &fail)) {
 		place_done(fleet, &change->place, false);
 		text_free(&change->facts);

@@ -24,6 +24,7 @@ struct api_bed bed;
 struct client_answer answer;
 static pthread_mutex_t console_lock = PTHREAD_MUTEX_INITIALIZER;
 static json_t *description;
+static bool was_answered[API_ROUTES_MOST];
 
 static bool power(void *argument, const char *node, const char *action, struct fail *fail)
 {
@@ -336,6 +337,8 @@ void api_check(const char *method, const char *target, const struct client_answe
 	const json_t *responses = json_object_get(route, "responses");
 	const json_t *response =
 		json_object_get(responses, reply->status < 300 ? status : "default");
+	assert_true(api_route_count <= API_ROUTES_MOST);
+	was_answered[match.route - api_routes] |= reply->status < 300;
 	if (response == NULL) {
 		fail_msg("%s %s: %s is not described", method, target, status);
 	}
@@ -355,6 +358,11 @@ void api_check(const char *method, const char *target, const struct client_answe
 		fail_msg("%s %s: not as described: %.300s", method, target, reply->body);
 	}
 	json_decref(value);
+}
+
+bool api_was_answered(size_t route)
+{
+	return was_answered[route];
 }
 
 unsigned api_ask(const char *method, const char *target, const char *headers, const char *body)

@@ -90,7 +90,7 @@ static void a_clash_without_room_takes_the_trust(void **state)
 	machine_run(&real);
 	memcpy(id, bed_see(0x1001).id, sizeof(id));
 	fleet_lock(bed.fleet);
-	for (unsigned i = 0; bed.fleet->count < FLEET_NODES_MAX; i++) {
+	while (bed.fleet->count < FLEET_NODES_MAX) {
 		char other[ID_BYTES];
 
 		id_make('n', other);

@@ -79,7 +79,7 @@ static void ten_thousand(void **state)
 		(void)machine_beat(&machines[i], WIRE_GUEST_EMPTY);
 	}
 	end = now_s();
-	print_message("10,000 beats: %.1f us each\n", (end - start) * 1e6 / MANY);
+	print_message("10,000 beats: %.1f us each\n", (end - start) * 1e6 / (double)MANY);
 	start = now_s();
 	for (unsigned i = 0; i < 10; i++) {
 		(void)fleet_tick(bed.fleet);
