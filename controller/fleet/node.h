@@ -113,7 +113,7 @@ struct node {
 	struct seal_key key;
 	struct replay replay;
 	uint64_t sequence; /* of the last datagram to this instance */
-	/* Said hello to this run of the controller, or answered it: until then what comes may be a recording. */
+	/* Began with a hello to this run of the controller, or answered it: else what comes may be a recording. */
 	bool is_proven;
 	uint64_t asked; /* sequence of the first datagram that it is to answer for that; 0: none */
 	void *link; /* its own, see fleet_link() */

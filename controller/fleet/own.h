@@ -73,7 +73,7 @@ struct fleet {
 	struct node *dirty, *due, *due_last;
 	struct fleet_link link;
 	struct fleet_rule rules[FLEET_RULES_MAX];
-	unsigned rule_count;
+	unsigned rule_count, rules_coming; /* that are being stored: they have their room */
 	bool has_release;
 	uint8_t release[ACK_SHA256_BYTES];
 	uint64_t started_ms;

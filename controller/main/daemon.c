@@ -13,7 +13,6 @@
 #include "http/listen.h"
 #include "main/inherited.h"
 
-#define VERSION "0.1.0"
 
 static_assert((int)CONF_NETWORKS_MOST <= (int)LINK_SOCKETS_MOST, "a socket for each network");
 
@@ -244,7 +243,7 @@ static bool start_api(struct daemon *daemon, struct fail *fail)
 		.store = daemon->store,
 		.fleet = daemon->fleet,
 		.bus = daemon->bus,
-		.version = VERSION,
+		.version = AETHER_VERSION,
 		.base_url = daemon->base_url,
 		.outside = {.system = daemon->dhcp, .system_show = dhcp_show},
 	};

@@ -21,6 +21,7 @@ static const char usage[] = "usage: aetherd [-c FILE] [-d] [-n [-v]]\n"
 			    "  -d       log more\n"
 			    "  -n       check it, and start nothing\n"
 			    "  -v       with -n: print what was understood\n"
+			    "  --help, --version\n"
 			    "aether-monitor starts it; by itself it serves no DHCP.\n";
 
 /* Before any thread: they inherit the mask. */
@@ -115,12 +116,14 @@ static int check(const struct conf *conf, bool is_shown)
 
 int main(int argc, char **argv)
 {
+	static const struct option words[] = {
+		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 	static struct conf conf;
 	struct fail fail = {0};
 	const char *path = CONF_DEFAULT_PATH;
 	bool is_check = false, is_shown = false;
 
-	for (int option; (option = getopt(argc, argv, "c:dnvh")) >= 0;) {
+	for (int option; (option = getopt_long(argc, argv, "c:dnvh", words, NULL)) >= 0;) {
 		switch (option) {
 		case 'c':
 			path = optarg;
@@ -134,6 +137,8 @@ int main(int argc, char **argv)
 		case 'v':
 			is_shown = true;
 			break;
+		case 'V':
+			return puts("aetherd " AETHER_VERSION) < 0;
 		default:
 			fputs(usage, option == 'h' ? stdout : stderr);
 			return option == 'h' ? 0 : 2;

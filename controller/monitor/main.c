@@ -14,7 +14,8 @@ enum { DESCRIPTORS = 131072 };
 static const char usage[] = "usage: aether-monitor [-c FILE] [-n [-v]]\n"
 			    "  -c FILE  the configuration (" CONF_DEFAULT_PATH ")\n"
 			    "  -n       check it, and start nothing\n"
-			    "  -v       with -n: print what was understood\n";
+			    "  -v       with -n: print what was understood\n"
+			    "  --help, --version\n";
 
 static int check(const struct conf *conf, bool is_shown)
 {
@@ -46,12 +47,14 @@ static void raise_limit(void)
 
 int main(int argc, char **argv)
 {
+	static const struct option words[] = {
+		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 	static struct conf conf;
 	struct fail fail = {0};
 	const char *path = CONF_DEFAULT_PATH;
 	bool is_check = false, is_shown = false;
 
-	for (int option; (option = getopt(argc, argv, "c:nvh")) >= 0;) {
+	for (int option; (option = getopt_long(argc, argv, "c:nvh", words, NULL)) >= 0;) {
 		switch (option) {
 		case 'c':
 			path = optarg;
@@ -62,6 +65,8 @@ int main(int argc, char **argv)
 		case 'v':
 			is_shown = true;
 			break;
+		case 'V':
+			return puts("aether-monitor " AETHER_VERSION) < 0;
 		default:
 			fputs(usage, option == 'h' ? stdout : stderr);
 			return option == 'h' ? 0 : 2;

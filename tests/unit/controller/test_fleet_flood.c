@@ -284,6 +284,41 @@ static void one_name_goes_to_one(void **state)
 	assert_int_equal(why.kind, FAIL_CONFLICT);
 }
 
+static void *add_rule(void *argument)
+{
+	struct fleet_rule rule = {.count = 1, .ends_ms = clock_wall_ms() + 3600000};
+	struct fail why;
+
+	*(bool *)argument = fleet_add_rule(bed.fleet, &rule, &bed_who, &why);
+	return NULL;
+}
+
+/* What is granted is in force: none is in the database alone. */
+static void the_last_room_for_a_rule_goes_to_one(void **state)
+{
+	enum { THREADS = 8 };
+	pthread_t threads[THREADS];
+	bool has[THREADS];
+	unsigned added = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < FLEET_RULES_MAX - 1; i++) {
+		(void)add_rule(&has[0]);
+		assert_true(has[0]);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_create(&threads[i], NULL, add_rule, &has[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		added += has[i];
+	}
+	assert_int_equal(added, 1);
+	assert_int_equal(bed_count("SELECT count(*) FROM rule"), FLEET_RULES_MAX);
+	assert_int_equal(bed.fleet->rule_count, FLEET_RULES_MAX);
+	assert_int_equal(bed.fleet->rules_coming, 0);
+}
+
 static bool drop_it(struct sql *sql, void *argument, struct fail *fail)
 {
 	return place_work(sql, argument, fail);
@@ -424,6 +459,7 @@ int main(void)
 		CASE(one_name_goes_to_one),
 		CASE(who_was_approved_meanwhile_keeps_its_place),
 		CASE(rules_keep_their_order),
+		CASE(the_last_room_for_a_rule_goes_to_one),
 		CASE(a_generation_does_not_begin_anew),
 		CASE(a_setting_reaches_all_in_turns),
 		CASE(a_failed_node_is_told_once),
