@@ -9,7 +9,15 @@
 #include "fleet/own.h"
 
 enum { PAGES_PER_MIB = 256 };
-enum { OWNER_DIRTY = 1, OWNER_FREE = 2, OWNER_CORE = 3, OWNER_SERVICE = 4, OWNER_DMA = 5, OWNER_LOADING = 6, OWNER_VM = 7 };
+enum {
+	OWNER_DIRTY = 1,
+	OWNER_FREE = 2,
+	OWNER_CORE = 3,
+	OWNER_SERVICE = 4,
+	OWNER_DMA = 5,
+	OWNER_LOADING = 6,
+	OWNER_VM = 7,
+};
 
 static float rate(uint64_t before, uint64_t now, uint64_t us)
 {

@@ -286,30 +286,39 @@ const pages = {
 	fleet: '/', node: `/nodes/${running?.id}`, console: `/nodes/${running?.id}/console/0`, events: '/events', rules: '/rules', tokens: '/tokens',
 	settings: '/settings', 'no such page': '/nothing', 'no such node': '/nodes/n-zzzzzzzzzz',
 };
-for (const theme of ['light', 'dark']) {
-	for (const [name, path] of Object.entries(pages)) {
-		await check(`axe: ${name}, ${theme}`, () => withPage(path, async (page) => {
-			await page.waitForTimeout(700);
-			await axe(page, name);
-			if (name === 'fleet') {
-				await page.getByRole('button', { name: 'As table' }).click();
-				await page.waitForSelector('table.nodes');
-				await axe(page, 'table', 'main');
-				await page.keyboard.press('?');
-				await page.waitForSelector('dialog[open]');
-				await axe(page, 'keys', 'dialog');
-			}
-		}, { colorScheme: theme }), { needs: whole || ['fleet', 'node'].includes(name) });
+// The pages of one theme or size, one after the other in one tab, as a person has them.
+async function eachPage(more, name, look, isFor) {
+	const { context, page } = await open('/', more);
+	for (const [what, path] of Object.entries(pages)) {
+		await check(name(what), async () => {
+			await page.goto(base + path);
+			await live(page);
+			await page.waitForSelector(settledBy[what] ?? 'main :is(h1, .panel)');
+			await page.waitForTimeout(300);
+			await look(page, what);
+		}, { needs: whole || isFor.includes(what) });
 	}
+	await context.close();
 }
-for (const [name, path] of Object.entries(pages)) {
-	await check(`phone: ${name} fits, and axe`, () => withPage(path, async (page) => {
-		await page.waitForTimeout(700);
-		const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-		hold(wide <= 0, `the page is ${wide} px wider than the phone`);
-		await axe(page, name);
-	}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }), { needs: whole || name === 'fleet' });
+const settledBy = { fleet: '.fleet-list', node: '.chart canvas', console: '.xterm-rows', 'no such node': '.empty', 'no such page': '.empty' };
+for (const theme of ['light', 'dark']) {
+	await eachPage({ colorScheme: theme }, (what) => `axe: ${what}, ${theme}`, async (page, what) => {
+		await axe(page, what);
+		if (what === 'fleet') {
+			await page.getByRole('button', { name: 'As table' }).click();
+			await page.waitForSelector('table.nodes');
+			await axe(page, 'table', 'main');
+			await page.keyboard.press('?');
+			await page.waitForSelector('dialog[open]');
+			await axe(page, 'keys', 'dialog');
+		}
+	}, ['fleet', 'node']);
 }
+await eachPage({ viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }, (what) => `phone: ${what} fits, and axe`, async (page, what) => {
+	const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+	hold(wide <= 0, `the page is ${wide} px wider than the phone`);
+	await axe(page, what);
+}, ['fleet']);
 await check('the theme is kept, and set before anything is drawn', () => withPage('/settings', async (page) => {
 	await page.getByRole('button', { name: 'dark', exact: true }).click();
 	await page.reload({ waitUntil: 'commit' });

@@ -215,6 +215,8 @@ bool machine_beat(struct machine *machine, enum wire_guest_state state)
 	beat->counters.cpus[0].core_us += 50000;
 	beat->counters.vms[0].exits[2] += 500;
 	beat->counters.nic.rx_bytes += 1000;
+	beat->counters.memory.pages[1] = 256 * 100;
+	beat->counters.memory.pages[2] = 256 * 28;
 	beat->counters.memory.pages[7] = 256 * 512;
 	mac_of(machine->number, beat->mac);
 	fleet_lock(bed.fleet);

@@ -387,6 +387,8 @@ static void readings_are_kept(void **state)
 	assert_true(json_number_value(json_object_get(json_object_get(node, "cpu"), "guest")) > 0.59);
 	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "net"), "rx_bps")), 8000);
 	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "memory"), "guest")), 512);
+	/* Those that are to be scrubbed are free. */
+	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "memory"), "free")), 128);
 	assert_int_equal(json_number_value(json_object_get(json_object_get(node, "exits"), "smc")), 500);
 	json_decref(root);
 	text_reset(&text);

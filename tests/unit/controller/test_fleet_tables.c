@@ -292,6 +292,25 @@ static void a_silent_node_is_told_so(void **state)
 	assert_non_null(strstr(shown.why, "controller's network"));
 }
 
+static void what_is_fetched_is_named_in_short(void **state)
+{
+	struct shown_facts facts = {.admission = ADMISSION_APPROVED,
+				    .stage = STAGE_BOOTING,
+				    .contact = CONTACT_ALIVE,
+				    .detail = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+				    .step = "fetches",
+				    .percent = 34};
+	struct shown shown;
+
+	(void)state;
+	shown_make(&facts, &shown);
+	assert_string_equal(shown.why, "It fetches 0123456789ab...: 34 %.");
+	facts.percent = 255;
+	facts.detail = "aether.img";
+	shown_make(&facts, &shown);
+	assert_string_equal(shown.why, "It fetches aether.img.");
+}
+
 /* --- the record of a boot --- */
 
 static void each_problem_has_a_sentence(void **state)
@@ -514,6 +533,7 @@ int main(void)
 		cmocka_unit_test(grace_holds_back),
 		cmocka_unit_test(many_at_once_is_the_network),
 		cmocka_unit_test(every_shown_state_is_explained),
+		cmocka_unit_test(what_is_fetched_is_named_in_short),
 		cmocka_unit_test(a_silent_node_is_told_so),
 		cmocka_unit_test(each_problem_has_a_sentence),
 		cmocka_unit_test(steps_merge_into_a_waterfall),

@@ -21,7 +21,7 @@ export const problemWords = (name) => problems[name] ?? name;
 function Step({ step }) {
 	const long = step.endMs - step.startMs;
 	const rate = step.bytes && long > 0 ? `${bytes((step.bytes / long) * 1000)}/s` : '';
-	const size = step.total && step.bytes < step.total ? `${bytes(step.bytes)} of ${bytes(step.total)}` : step.bytes ? bytes(step.bytes) : '';
+	const size = step.total && step.bytes < step.total ? `${Math.floor((100 * step.bytes) / step.total)} % of ${bytes(step.total)}` : step.bytes ? bytes(step.bytes) : '';
 	const detail = withNames(step.detail, release.value?.blobs);
 	return html`<tr class=${step.problem ? 'bad' : step.kind === 'wait' ? 'wait' : step.isOpen ? 'open' : ''}>
 		<th scope="row">${kinds[step.kind] ?? step.kind} ${detail && html`<code title=${step.detail}>${detail}</code>`}
