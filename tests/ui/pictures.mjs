@@ -63,5 +63,6 @@ await page.getByRole('button', { name: 'Power off', exact: true }).last().click(
 await page.waitForFunction(() => document.querySelector('.node-head .state')?.textContent === 'off');
 await page.getByRole('link', { name: 'Fleet', exact: true }).first().click();
 await page.locator(`.tile[data-node="${ids[0]}"].is-off`).waitFor();
+await page.waitForFunction(() => /%/.test(document.querySelector('.tile.is-running .figure')?.textContent));
 await take('off', 420);
 await close();
