@@ -7,7 +7,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 const char *shown_text(enum shown_state state)
 {
@@ -113,37 +112,21 @@ static void say_problem(const struct shown_facts *facts, struct shown *shown)
 	    boot_problem_sentence(facts->problem, facts->detail, text, sizeof(text)));
 }
 
-/* A blob is named by its SHA-256: twelve digits tell it, sixty-four fill the line. */
-enum { SHA256_DIGITS = 64, BRIEF_DIGITS = 12, BRIEF_BYTES = 81 };
-
-static const char *brief(const char *detail, char text[BRIEF_BYTES])
-{
-	const bool is_hash = strlen(detail) == SHA256_DIGITS &&
-			     strspn(detail, "0123456789abcdef") == SHA256_DIGITS;
-
-	if (is_hash) {
-		(void)snprintf(text, BRIEF_BYTES, "%.*s...", BRIEF_DIGITS, detail);
-	} else {
-		(void)snprintf(text, BRIEF_BYTES, "%s", detail);
-	}
-	return text;
-}
-
 static void say_booting(const struct shown_facts *facts, struct shown *shown)
 {
-	char text[BRIEF_BYTES];
 	static const char wait[] = "Wait: it goes on by itself.";
+	char detail[BOOT_DETAIL_BYTES];
 
 	if (facts->problem != BOOT_NONE) {
 		say_problem(facts, shown);
 	} else if (facts->step[0] == '\0') {
 		say(shown, wait, "It boots.");
 	} else if (facts->percent <= 100) {
-		say(shown, wait, "It %s%s%s: %u %%.", facts->step, facts->detail[0] != '\0' ? " " : "",
-		    brief(facts->detail, text), facts->percent);
+		say(shown, wait, "It %s%s%.80s: %u %%.", facts->step, facts->detail[0] != '\0' ? " " : "",
+		    boot_short_detail(facts->detail, detail), facts->percent);
 	} else {
-		say(shown, wait, "It %s%s%s.", facts->step, facts->detail[0] != '\0' ? " " : "",
-		    brief(facts->detail, text));
+		say(shown, wait, "It %s%s%.80s.", facts->step, facts->detail[0] != '\0' ? " " : "",
+		    boot_short_detail(facts->detail, detail));
 	}
 }
 

@@ -108,8 +108,9 @@ test('what is named by digits is called by its name', () => {
 	const manifest = 'cd'.repeat(32);
 	const blobs = [{ kind: 'kernel', sha256: kernel }, { kind: 'manifest', sha256: manifest }];
 	assert.equal(withNames(`It fetches ${kernel}: 34 %.`, blobs), 'It fetches kernel: 34 %.');
-	assert.equal(withNames(`It fetches ${kernel.slice(0, 12)}...: 34 %.`, blobs), 'It fetches kernel: 34 %.');
+	assert.equal(withNames(`It fetches ${kernel.slice(0, 12)}: 34 %.`, blobs), 'It fetches kernel: 34 %.');
 	assert.equal(withNames(`It reads the manifest ${manifest}.`, blobs), 'It reads the manifest cdcdcdcdcdcd….');
+	assert.equal(withNames('Nodes run the release cdcdcdcdcdcd, not 525400770001.', blobs), 'Nodes run the release cdcdcdcdcdcd, not 525400770001.');
 	assert.equal(withNames('ef'.repeat(32), blobs), 'efefefefefef…');
 	assert.equal(withNames('aether.img', undefined), 'aether.img');
 	assert.equal(withNames(undefined, blobs), '');

@@ -99,10 +99,9 @@ const cpu = {
 };
 // By powers of two: halves of a MiB are no even share of one.
 const MIB_STEPS = Array.from({ length: 24 }, (_, i) => 2 ** (i - 2));
-// The core's own image is no page that it gives away: what the node said of it (`core`) is added.
-const memoryOf = (total, core) => ({
-	key: `memory ${total} ${core}`, max: total || undefined, stacked: true, format: mib, steps: MIB_STEPS, least: 4, series: [
-		{ label: 'core', colour: '--of-core', value: (frame) => frame.memory && (frame.memory.core ?? 0) + core },
+const memoryOf = (total) => ({
+	key: `memory ${total}`, max: total || undefined, stacked: true, format: mib, steps: MIB_STEPS, least: 4, series: [
+		{ label: 'core', colour: '--of-core', value: (frame) => frame.memory?.core },
 		{ label: 'service', colour: '--of-service', value: (frame) => frame.memory?.service },
 		{ label: 'guest', colour: '--of-guest', value: (frame) => frame.memory?.guest },
 	],
@@ -130,10 +129,10 @@ function exits(frames) {
 }
 
 // `until`: a time, when nothing comes any more; 0 while figures come.
-export function Charts({ frames, total, core, until }) {
+export function Charts({ frames, total, until }) {
 	return html`<div class="charts">
 		<${Chart} title="CPU by owner" frames=${frames} until=${until} kind=${cpu} />
-		<${Chart} title=${`Memory by owner${total ? `, of ${mib(total)}` : ''}`} frames=${frames} until=${until} kind=${memoryOf(total, core)} />
+		<${Chart} title=${`Memory by owner${total ? `, of ${mib(total)}` : ''}`} frames=${frames} until=${until} kind=${memoryOf(total)} />
 		<${Chart} title="Network" frames=${frames} until=${until} kind=${net} />
 		<${Chart} title="Exits by cause" frames=${frames} until=${until} kind=${exits(frames)} /></div>`;
 }

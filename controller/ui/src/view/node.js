@@ -137,8 +137,7 @@ function Live({ node }) {
 		<span>Service restarts <b>${frame.restarts ?? node.service_restarts ?? 0}</b></span></span>`;
 	return html`<${Panel} title="Live" id="live" wide extra=${tell}>
 		${!page.frames.length ? html`<p class="muted">No figures in the last five minutes. They come with its beats, once it runs.</p>`
-		: Charts ? html`<${Charts} frames=${page.frames} total=${node.memory_mib} core=${page.whole?.facts?.core_mib ?? 0}
-			until=${isHeard ? 0 : now.value} />` : html`<${Loading} what="charts" />`}</${Panel}>`;
+		: Charts ? html`<${Charts} frames=${page.frames} total=${node.memory_mib} until=${isHeard ? 0 : now.value} />` : html`<${Loading} what="charts" />`}</${Panel}>`;
 }
 
 function Guests({ node }) {
