@@ -295,13 +295,12 @@ bool fleet_show(struct fleet *fleet, const char *id, bool whole, struct text *to
 	struct json json = {.to = to, .needs_comma = true};
 
 	fleet_lock(fleet);
-	struct node *node = node_by_id(fleet, id);
+	const struct node *node = node_by_id(fleet, id);
 	const bool has = node != NULL && node->rev != 0 && node->json != NULL;
 
 	if (has) {
 		*rev = node->rev;
-		node_renew(fleet, node);
-		text_put(to, node->json, node->json_bytes - (whole ? 1 : 0));
+		node_put_json(fleet, node, clock_ms(), whole, to);
 		if (whole) {
 			json_raw(&json, "facts", node->facts, strlen(node->facts));
 			if (has_reading(node)) {
