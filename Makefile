@@ -27,7 +27,7 @@ SHELL := bash
 O ?= build$(if $(filter 1,$(SIMULATION)),/simulation)
 THIRD := build/third
 Q := $(if $(filter 1,$(V)),,@)
-say = $(if $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-10s%s\n' '$(1)' '$(2)')
+say = $(if $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-9s %s\n' '$(1)' '$(2)')
 JOBS ?= $(shell nproc)
 export O
 export LC_ALL := C.UTF-8

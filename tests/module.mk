@@ -3,7 +3,7 @@
 # Programs that the suites in e2e use.
 $(call tool,fakenode,tests/e2e/fakenode.c $(wire_messages) netboot/wire/error.c $(mbedtls_sha256))
 $(call tool,relay,tests/e2e/relay.c)
-$(call tool,observer,tests/e2e/observer.c $(foreach d,observe leases store base,$(wildcard controller/$(d)/*.c)) \
+$(call tool,observer,tests/e2e/observer.c tests/e2e/said.c $(foreach d,observe leases store base,$(wildcard controller/$(d)/*.c)) \
 	$(store_migrations),-lsqlite3 -lsodium -lpthread -lm)
 $(call tool,netclient,tests/e2e/netclient.c controller/observe/dhcp.c controller/observe/frame.c)
 $(call tool,render-controller,tests/e2e/render_controller.c $(provisioner_c))

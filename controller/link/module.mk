@@ -6,4 +6,5 @@ link_bed := $(addprefix tests/unit/controller/,link_bed.c virtual_node.c small_s
 link_libs := -lmicrohttpd -lsqlite3 -lsodium -ljansson -lpthread -lm
 $(call host_test,test_link,tests/unit/controller/test_link.c $(link_bed),$(link_libs))
 $(call host_test,test_link_console,tests/unit/controller/test_link_console.c $(link_bed),$(link_libs))
+$(call host_test,test_link_replay,tests/unit/controller/test_link_replay.c $(link_bed),$(link_libs))
 $(call host_test,test_nodehttp,tests/unit/controller/test_nodehttp.c $(link_bed),$(link_libs))

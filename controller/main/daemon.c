@@ -173,6 +173,16 @@ static void on_sent(void *argument, struct in_addr client, const char *path, uin
 	}
 }
 
+/* Whose a transfer is, is known by its address: also of a client that has had it since an earlier run. */
+static void on_leased(void *argument, const struct lease *lease, bool is_gone)
+{
+	struct daemon *daemon = argument;
+
+	if (daemon->observe != NULL) {
+		observe_leased(daemon->observe, lease->mac, lease->address, is_gone);
+	}
+}
+
 static bool start_leases(struct daemon *daemon, struct fail *fail)
 {
 	char path[FILE_BYTES];
@@ -182,6 +192,7 @@ static bool start_leases(struct daemon *daemon, struct fail *fail)
 		.store = daemon->store,
 		.path = in_state(daemon->conf, "lease.sock", path),
 		.uid = user != NULL ? user->pw_uid : geteuid(),
+		.leased = on_leased,
 		.sent = on_sent,
 		.argument = daemon,
 	};

@@ -25,6 +25,7 @@ struct api_bed {
 	/* the made-up console: what was written by the guest, and typed */
 	char output[8192];
 	size_t output_bytes;
+	unsigned output_late; /* so often it is asked for before it has come from the node */
 	char typed[128];
 	int watchers;
 	unsigned power_acts;

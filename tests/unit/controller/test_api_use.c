@@ -123,6 +123,17 @@ static void operations_go_on_behind(void **state)
 	wait_for(client_header(&answer, "Location"), "failed");
 	assert_string_equal(api_member("text"), "the driver said no");
 	bed.power_fails = false;
+	/* Each says what was asked, and how it ended. */
+	char events[64];
+	snprintf(events, sizeof(events), "/api/v1/events?node=%s", bed.node);
+	assert_int_equal(api_ask("GET", events, NULL, NULL), 200);
+	const char *const told[] = {"The power driver is asked to switch it on.", "The power driver has switched it on.",
+				    "The power driver is asked to reset it.",
+				    "The power driver did not reset it: the driver said no"};
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		assert_non_null(strstr(answer.body, told[i]));
+	}
+	assert_non_null(strstr(answer.body, "\"power.reset.failed\""));
 	assert_int_equal(api_ask("POST", node("/reboot"), NULL, NULL), 202);
 	assert_string_equal(api_member("kind"), "reboot");
 	char place[64];
