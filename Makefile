@@ -101,7 +101,8 @@ flags.hostsim = $(flags.host) -DAETHER_SIMULATION
 # A hundred programs, linked in half the time.
 ld.host := -fuse-ld=lld
 ld.hostsim := -fuse-ld=lld
-flags.tool := $(flags.hosted) -O2 -isystem $(THIRD)/src/mbedtls/include
+# Tags by Nettle there: netboot/wire/hmac.h.
+flags.tool := $(flags.hosted) -O2 -DWIRE_NETTLE -isystem $(THIRD)/src/mbedtls/include
 ldflags := -nostdlib -static --fatal-warnings --build-id=none --gc-sections -z noexecstack -z max-page-size=4096
 # What of the fetched sources is linked where. The core only reads the firmware's tree.
 libfdt_ro := $(addprefix third/libfdt/,fdt.c fdt_ro.c fdt_addresses.c fdt_check.c)

@@ -19,7 +19,7 @@ struct api;
 
 /* A piece of a console's output, and where it is. */
 struct api_console {
-	uint64_t from; /* in: the offset that is asked for; out: of the piece, moved up to the oldest byte that is kept */
+	uint64_t from; /* in: what is asked for; out: of the piece, moved up to the oldest byte that is kept */
 	size_t count;
 	uint64_t oldest; /* that is kept */
 	uint64_t ready; /* behind the last byte that can be read now */

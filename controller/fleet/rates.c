@@ -9,7 +9,7 @@
 #include "fleet/own.h"
 
 static const double pages_per_mib = 256;
-enum { OWNER_DIRTY = 1, OWNER_FREE = 2, OWNER_CORE = 3, OWNER_SERVICE = 4, OWNER_DMA = 5, OWNER_LOADING = 6, OWNER_VM = 7 };
+enum owner { OWNER_DIRTY = 1, OWNER_FREE, OWNER_CORE, OWNER_SERVICE, OWNER_DMA, OWNER_LOADING, OWNER_VM };
 
 static float rate(uint64_t before, uint64_t now, uint64_t us)
 {

@@ -171,7 +171,8 @@ static void say_stage(const struct shown_facts *facts, struct shown *shown)
 		if (facts->problem != BOOT_NONE) {
 			say_problem(facts, shown);
 		} else {
-			say(shown, "See which step of its boot was the last, and its guests' consoles.", "Its boot failed.");
+			say(shown, "See which step of its boot was the last, and its guests' consoles.",
+			    "Its boot failed.");
 		}
 		break;
 	default:

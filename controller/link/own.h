@@ -66,7 +66,7 @@ struct peer {
 	struct peer *next_busy, **at_busy; /* in link->busy, when it has a console */
 	unsigned socket; /* in link->fds: where it was heard last */
 	struct console *consoles[WIRE_GUEST_MAX];
-	uint64_t output_said[WIRE_GUEST_MAX]; /* bytes that each guest has written, as of the newest beat that said it */
+	uint64_t output_said[WIRE_GUEST_MAX]; /* that each guest has written, as of the newest beat that said it */
 	uint64_t input_due[WIRE_GUEST_MAX];
 	bool is_console_known; /* both were said */
 	uint8_t acks; /* sent, up to a few */

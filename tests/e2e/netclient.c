@@ -332,6 +332,7 @@ int main(int argc, char **argv)
 	if (argc >= fixed && strcmp(argv[1], "tftp") == 0) {
 		return tftp(argv[2], argv[3]);
 	}
-	(void)fprintf(stderr, "usage: netclient dhcp INTERFACE | say MESSAGE INTERFACE | tftp SERVER FILE, then KEY=VALUE\n");
+	(void)fprintf(stderr,
+		      "usage: netclient dhcp INTERFACE | say MESSAGE INTERFACE | tftp SERVER FILE, then KEY=VALUE\n");
 	return 2;
 }

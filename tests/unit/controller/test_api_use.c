@@ -127,9 +127,12 @@ static void operations_go_on_behind(void **state)
 	char events[64];
 	snprintf(events, sizeof(events), "/api/v1/events?node=%s", bed.node);
 	assert_int_equal(api_ask("GET", events, NULL, NULL), 200);
-	const char *const told[] = {"The power driver is asked to switch it on.", "The power driver has switched it on.",
-				    "The power driver is asked to reset it.",
-				    "The power driver did not reset it: the driver said no"};
+	const char *const told[] = {
+		"The power driver is asked to switch it on.",
+		"The power driver has switched it on.",
+		"The power driver is asked to reset it.",
+		"The power driver did not reset it: the driver said no",
+	};
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
 		assert_non_null(strstr(answer.body, told[i]));
 	}
