@@ -98,6 +98,7 @@ struct node {
 	enum stage stage;
 	struct boot boot;
 	uint64_t began_ms[BOOT_LOOP_BOOTS]; /* monotonic: the newest boots that did not get to run */
+	bool is_closed; /* where it was seen last only approved nodes are answered */
 	bool is_mass_loss, is_locating; /* locating: people see it; a restart of the controller forgets it */
 	uint64_t fell_silent_ms; /* monotonic: alive until then */
 	uint64_t told_silent; /* seconds of silence that its JSON names */

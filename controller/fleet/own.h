@@ -66,6 +66,7 @@ struct fleet {
 	struct node **nodes; /* in order of the id */
 	size_t count, room;
 	unsigned discovered, pending; /* of them */
+	uint64_t admissions; /* rises when it is another set of approved MAC addresses, perhaps */
 	unsigned leaving; /* of those: their rows are being deleted */
 	struct stale stale[FLEET_STALE_MAX]; /* the oldest strangers of the last look, the newest first */
 	unsigned stale_count;

@@ -156,6 +156,7 @@ static bool start_observer(struct daemon *daemon, struct fail *fail)
 		networks[i] = (struct observe_network){
 			.fd = inherited("observer.%u", i),
 			.server = conf->networks[i].address,
+			.is_closed = conf->networks[i].unknown != CONF_UNKNOWN_ENROLL,
 			.ignores_unknown = conf->networks[i].unknown == CONF_UNKNOWN_IGNORE,
 		};
 		strcpy(networks[i].interface, conf->networks[i].interface);

@@ -23,7 +23,8 @@
 #include "render.h"
 #include "tree.h"
 
-enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32, HOSTS_MS = 1000 };
+enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32, HOSTS_MS = 200 };
+enum { FAILED_MS = 5000 };
 
 struct dhcp_service {
 	const struct conf *conf;
@@ -31,7 +32,9 @@ struct dhcp_service {
 	int monitor;
 	char *rendered, *hosts; /* what dnsmasq runs with; "": nothing yet */
 	bool knows_hosts; /* some network has nothing for strangers */
-	uint64_t next_ms; /* when to look at the hosts again */
+	uint64_t next_ms; /* not before this are the hosts written again */
+	uint64_t admissions; /* fleet_admissions() of those that dnsmasq has */
+	bool is_over; /* more are approved than it can be told of, and that was said */
 	char programs[CONF_PATH_BYTES]; /* where aether-lease is */
 	char user[33]; /* our own */
 	pthread_mutex_t lock; /* of what follows */
@@ -168,6 +171,24 @@ static void order_network(struct order *order, const struct conf_network *from, 
 	};
 }
 
+/* The rest would not be answered: rather say so than fail for all. */
+static void limit_hosts(struct dhcp_service *dhcp, struct order *order)
+{
+	const size_t count = order->conf.host_count;
+	char sentence[200];
+
+	order->conf.host_count = count < RENDER_HOSTS_MAX ? count : RENDER_HOSTS_MAX;
+	if (count > RENDER_HOSTS_MAX && !dhcp->is_over) {
+		(void)snprintf(sentence, sizeof(sentence),
+			       "%zu MAC addresses are approved, and networks that do not answer unknown nodes know %u: "
+			       "the others get no address there. Set unknown = \"enroll\", or retire nodes.",
+			       count, RENDER_HOSTS_MAX);
+		log_error("dhcp", "%s", sentence);
+		fleet_tell(dhcp->fleet, "dhcp.full", "", NULL, sentence);
+	}
+	dhcp->is_over = count > RENDER_HOSTS_MAX;
+}
+
 static void make_order(struct dhcp_service *dhcp, struct order *order)
 {
 	const struct conf *conf = dhcp->conf;
@@ -192,6 +213,7 @@ static void make_order(struct dhcp_service *dhcp, struct order *order)
 	/* Only where strangers get nothing must dnsmasq know who is none. */
 	if (dhcp->knows_hosts) {
 		order->conf.host_count = fleet_approved_macs(dhcp->fleet, order->macs, RENDER_HOSTS_MAX);
+		limit_hosts(dhcp, order);
 	}
 	for (size_t i = 0; i < order->conf.host_count; i++) {
 		memcpy(order->hosts[i].mac, order->macs[i], 6);
@@ -259,14 +281,18 @@ bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 void dhcp_tick(struct dhcp_service *dhcp)
 {
 	const uint64_t now_ms = clock_ms();
+	const uint64_t admissions = dhcp->knows_hosts ? fleet_admissions(dhcp->fleet) : 0;
 	struct fail fail = {0};
 
-	if (!dhcp->knows_hosts || now_ms < dhcp->next_ms) {
+	if (!dhcp->knows_hosts || admissions == dhcp->admissions || now_ms < dhcp->next_ms) {
 		return;
 	}
-	dhcp->next_ms = now_ms + HOSTS_MS;
-	if (!dhcp_apply(dhcp, false, &fail)) {
-		log_error("dhcp", "%s; what was there stays", fail.text);
+	if (dhcp_apply(dhcp, false, &fail)) {
+		dhcp->admissions = admissions; /* read before: what was changed meanwhile is looked at again */
+		dhcp->next_ms = now_ms + HOSTS_MS;
+	} else {
+		log_error("dhcp", "%s; what was there stays, and it is tried again", fail.text);
+		dhcp->next_ms = now_ms + FAILED_MS;
 	}
 }
 
