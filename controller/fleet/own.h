@@ -20,7 +20,8 @@ enum {
 	FLEET_CLASH_ROOM = 256, /* for the nodes that clashes make, when strangers have all they may */
 	FLEET_STALE_MAX = 64,
 	FLEET_RULES_MAX = 256,
-	FLEET_EVENTS_KEPT = 100000, /* rows: the newest */
+	FLEET_EVENTS_KEPT = 100000, /* rows: the newest of what happened by itself */
+	FLEET_DEEDS_KEPT = 100000, /* and of what somebody did */
 	FLEET_EVENTS_TURN = 1024, /* they are swept whenever so many were added */
 	FLEET_RENDER_MAX = 256, /* nodes whose JSON a turn under the lock makes anew for time or a setting alone */
 	FLEET_REST_MS = 500, /* the tick looks at each node at least so often */

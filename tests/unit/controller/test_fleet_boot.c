@@ -95,7 +95,6 @@ static void a_packet_makes_a_card(void **state)
 static void the_waterfall_of_a_whole_boot(void **state)
 {
 	struct machine machine;
-	struct hello_answer answer;
 	struct fail why;
 	struct text text = {.bytes = NULL};
 	static const char *const kinds[] = {"discover", "offer", "file", "hello", "blob"};
@@ -103,7 +102,7 @@ static void the_waterfall_of_a_whole_boot(void **state)
 	(void)state;
 	load_image(1);
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	step(1, "blob", "0123abcd", false, 100, NULL);
 	const struct seen seen = bed_see(0x1001);
 	assert_int_equal(bed_count("SELECT count(*) FROM node"), 1); /* the sighting and the hello are one */
@@ -168,8 +167,6 @@ static void asking_on_is_one_problem(void **state)
 static void a_loop_is_named(void **state)
 {
 	struct machine machine;
-	struct hello_answer answer;
-	struct fail why;
 
 	(void)state;
 	for (unsigned i = 0; i < 8; i++) {
@@ -183,7 +180,7 @@ static void a_loop_is_named(void **state)
 	assert_true(bed_count("SELECT count(*) FROM event WHERE kind = 'boot.problem'") <= 4);
 	/* It is over when it runs. */
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	machine_run(&machine);
 	has_why(1, SHOWN_RUNNING, "\"problem\":null");
 }
@@ -206,18 +203,17 @@ static void a_script_is_no_loop(void **state)
 static void no_beat_and_a_guest_that_fails(void **state)
 {
 	struct machine machine;
-	struct hello_answer answer;
 	struct fail why;
 	uint8_t manifest[32] = {1};
 
 	(void)state;
 	assert_true(fleet_set_release(bed.fleet, manifest, &why));
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	bed_pass(20000);
 	const struct seen seen = bed_see(0x1001);
 	assert_true(fleet_admit(bed.fleet, seen.id, ACT_APPROVE, 0, &bed_who, &why));
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	bed_pass(15100);
 	has_why(1, SHOWN_FAILED, "no-beat");
 	for (unsigned i = 0; i < 3; i++) {

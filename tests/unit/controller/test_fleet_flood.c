@@ -34,11 +34,30 @@ static void events_are_bounded(void **state)
 	assert_true(bed_change("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 102000) "
 			       "INSERT INTO event (idx, at_ms, kind, text) SELECT i, 0, 'old', '' FROM n",
 			       &why));
+	assert_true(bed_change("UPDATE event SET kind = 'deed', actor = 'admin' WHERE idx IN (1, 7, 1900)", &why));
 	for (unsigned i = 0; i < FLEET_EVENTS_TURN + 10; i++) {
 		fleet_tell(bed.fleet, "new", "", NULL, "It happened.");
 	}
 	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'new'"), FLEET_EVENTS_TURN + 10);
 	assert_true(bed_count("SELECT count(*) FROM event") <= FLEET_EVENTS_KEPT + FLEET_EVENTS_TURN);
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE idx <= 2000 AND kind <> 'deed'"), 0);
+	/* Who approved what is not pushed out by strangers. */
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'deed'"), 3);
+}
+
+static void deeds_are_bounded_too(void **state)
+{
+	struct fail why;
+
+	(void)state;
+	assert_true(bed_change("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 102000) "
+			       "INSERT INTO event (idx, at_ms, kind, actor, text) "
+			       "SELECT i, 0, 'old', 'admin', '' FROM n",
+			       &why));
+	for (unsigned i = 0; i < 2 * FLEET_EVENTS_TURN; i++) {
+		fleet_tell(bed.fleet, "new", "", NULL, "It happened.");
+	}
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'old'"), FLEET_DEEDS_KEPT);
 	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE idx <= 2000"), 0);
 }
 
@@ -450,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(events_are_bounded),
+		CASE(deeds_are_bounded_too),
 		CASE(strangers_are_bounded),
 		CASE(a_clash_without_room_takes_the_trust),
 		CASE(floods_are_slowed),
