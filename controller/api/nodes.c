@@ -93,23 +93,6 @@ static bool labels_are_right(const json_t *labels, struct fail *fail)
 	return true;
 }
 
-static bool change_labels(struct api *api, const char *id, const json_t *labels, uint64_t rev,
-			  const struct fleet_who *who, struct fail *fail)
-{
-	char *text = json_dumps(labels, JSON_COMPACT | JSON_SORT_KEYS);
-
-	if (text == NULL) {
-		return fail_set(fail, FAIL_UNAVAILABLE, "no memory for the labels; try again");
-	}
-	const bool ok = strlen(text) < NODE_LABELS_BYTES
-				? fleet_label(api->options.fleet, id, text, rev, who, fail)
-				: fail_set(fail, FAIL_INVALID,
-					   "the labels have more than %d bytes together",
-					   NODE_LABELS_BYTES - 1);
-	free(text);
-	return ok;
-}
-
 bool api_node_change(void *app, const struct http_request *request, struct http_reply *reply,
 		     struct fail *fail)
 {
@@ -132,23 +115,18 @@ bool api_node_change(void *app, const struct http_request *request, struct http_
 	    (has_cordoned && !api_bool(request, "cordoned", &cordoned, fail))) {
 		return false;
 	}
-	/* All was checked; the first change holds the rev, those behind it follow on what it made. */
-	if (name != NULL) {
-		if (!fleet_rename(api->options.fleet, id, name, rev, &who, fail)) {
-			return false;
-		}
-		rev = 0;
+	char *text = labels != NULL ? json_dumps(labels, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	if (labels != NULL && text == NULL) {
+		return fail_set(fail, FAIL_UNAVAILABLE, "no memory for the labels; try again");
 	}
-	if (labels != NULL) {
-		if (!change_labels(api, id, labels, rev, &who, fail)) {
-			return false;
-		}
-		rev = 0;
-	}
-	if (has_cordoned && !fleet_cordon(api->options.fleet, id, cordoned, rev, &who, fail)) {
-		return false;
-	}
-	return show(api, id, false, reply, fail);
+	const struct fleet_edit edit = {.name = name, .labels = text, .cordoned = has_cordoned ? &cordoned : NULL};
+	const bool ok =
+		text == NULL || strlen(text) < NODE_LABELS_BYTES
+			? fleet_edit(api->options.fleet, id, &edit, rev, &who, fail)
+			: fail_set(fail, FAIL_INVALID, "the labels have more than %d bytes together",
+				   NODE_LABELS_BYTES - 1);
+	free(text);
+	return ok && show(api, id, false, reply, fail);
 }
 
 static bool admit(struct api *api, const struct http_request *request, enum admission_act act,

@@ -53,15 +53,9 @@ static bool is_one(struct sql *sql, const struct change *change, struct fail *fa
 	       fail_set(fail, FAIL_STALE, "%s has changed in the meantime: read it again.", change->id);
 }
 
-static void done(void *argument, const struct fail *fail)
+/* With the lock held. */
+static void make_known(struct fleet *fleet, const struct change *change)
 {
-	struct change *change = argument;
-	struct fleet *fleet = change->fleet;
-
-	if (fail != NULL) {
-		return;
-	}
-	fleet_lock(fleet);
 	struct node *node = node_by_id(fleet, change->id);
 
 	if (node != NULL) {
@@ -70,7 +64,17 @@ static void done(void *argument, const struct fail *fail)
 		node_dirty(fleet, node);
 	}
 	happening_publish(fleet, &change->happening);
-	fleet_unlock(fleet);
+}
+
+static void done(void *argument, const struct fail *fail)
+{
+	const struct change *change = argument;
+
+	if (fail == NULL) {
+		fleet_lock(change->fleet);
+		make_known(change->fleet, change);
+		fleet_unlock(change->fleet);
+	}
 }
 
 static void begin(struct change *change, struct fleet *fleet, const struct node *node, uint64_t rev)
@@ -262,30 +266,17 @@ static bool is_taken(const struct fleet *fleet, const struct node *node, const c
 	return false;
 }
 
-bool fleet_rename(struct fleet *fleet, const char *id, const char *name, uint64_t rev, const struct fleet_who *who,
-		  struct fail *fail)
+static bool plan_name(struct fleet *fleet, const struct node *node, const char *name, const struct fleet_who *who,
+		      struct change *change, struct fail *fail)
 {
-	struct change change;
-
-	if (!is_name(name, fail)) {
-		return false;
+	if (is_taken(fleet, node, name)) {
+		return fail_set(fail, FAIL_CONFLICT, "Another node has the name %s: choose another one.", name);
 	}
-	fleet_lock(fleet);
-	struct node *node = find(fleet, id, rev, fail);
-
-	if (node != NULL && is_taken(fleet, node, name)) {
-		(void)fail_set(fail, FAIL_CONFLICT, "Another node has the name %s: choose another one.", name);
-		node = NULL;
-	}
-	if (node != NULL) {
-		begin(&change, fleet, node, rev);
-		change.text = name;
-		change.apply = rename_apply;
-		happening_make(fleet, &change.happening, "node.renamed", node->id, who, "%s is now called %s.",
-			       node_name(node), name[0] != '\0' ? name : node->id);
-	}
-	fleet_unlock(fleet);
-	return node != NULL && store_change(fleet->options.store, rename_work, done, &change, fail);
+	change->text = name;
+	change->apply = rename_apply;
+	happening_make(fleet, &change->happening, "node.renamed", node->id, who, "%s is now called %s.",
+		       node_name(node), name[0] != '\0' ? name : node->id);
+	return true;
 }
 
 static bool label_work(struct sql *sql, void *argument, struct fail *fail)
@@ -335,27 +326,13 @@ bool fleet_check_labels(const char *text, char labels[NODE_LABELS_BYTES], struct
 				   "digits and \"._-/\", values of up to 127 bytes.");
 }
 
-bool fleet_label(struct fleet *fleet, const char *id, const char *labels_json, uint64_t rev,
-		 const struct fleet_who *who, struct fail *fail)
+static void plan_labels(struct fleet *fleet, const struct node *node, const char *labels, const struct fleet_who *who,
+			struct change *change)
 {
-	struct change change;
-	char labels[NODE_LABELS_BYTES];
-
-	if (!fleet_check_labels(labels_json, labels, fail)) {
-		return false;
-	}
-	fleet_lock(fleet);
-	struct node *node = find(fleet, id, rev, fail);
-
-	if (node != NULL) {
-		begin(&change, fleet, node, rev);
-		change.text = labels;
-		change.apply = label_apply;
-		happening_make(fleet, &change.happening, "node.labelled", node->id, who, "%s has the labels %s.",
-			       node_name(node), labels);
-	}
-	fleet_unlock(fleet);
-	return node != NULL && store_change(fleet->options.store, label_work, done, &change, fail);
+	change->text = labels;
+	change->apply = label_apply;
+	happening_make(fleet, &change->happening, "node.labelled", node->id, who, "%s has the labels %s.",
+		       node_name(node), labels);
 }
 
 static bool cordon_work(struct sql *sql, void *argument, struct fail *fail)
@@ -372,24 +349,103 @@ static void cordon_apply(struct fleet *fleet, struct node *node, const struct ch
 	want_make(fleet, node);
 }
 
+static void plan_cordon(struct fleet *fleet, const struct node *node, bool on, const struct fleet_who *who,
+			struct change *change)
+{
+	change->is_on = on;
+	change->apply = cordon_apply;
+	happening_make(fleet, &change->happening, on ? "node.cordoned" : "node.uncordoned", node->id, who,
+		       "%s was %s.", node_name(node), on ? "cordoned" : "uncordoned");
+}
+
+/* --- several columns, all or none --- */
+
+struct edit {
+	unsigned count;
+	struct change changes[3];
+	store_work *works[3];
+};
+
+static struct change *add(struct edit *edit, struct fleet *fleet, const struct node *node, uint64_t rev, store_work *work)
+{
+	/* The first holds the rev; those behind it follow on what it makes in the same transaction. */
+	begin(&edit->changes[edit->count], fleet, node, edit->count == 0 ? rev : 0);
+	edit->works[edit->count] = work;
+	return &edit->changes[edit->count++];
+}
+
+static bool edit_work(struct sql *sql, void *argument, struct fail *fail)
+{
+	struct edit *edit = argument;
+
+	for (unsigned i = 0; i < edit->count; i++) {
+		if (!edit->works[i](sql, &edit->changes[i], fail)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void edit_done(void *argument, const struct fail *fail)
+{
+	const struct edit *edit = argument;
+
+	if (fail != NULL) {
+		return;
+	}
+	struct fleet *fleet = edit->changes[0].fleet;
+
+	fleet_lock(fleet);
+	for (unsigned i = 0; i < edit->count; i++) {
+		make_known(fleet, &edit->changes[i]);
+	}
+	fleet_unlock(fleet);
+}
+
+bool fleet_edit(struct fleet *fleet, const char *id, const struct fleet_edit *wanted, uint64_t rev,
+		const struct fleet_who *who, struct fail *fail)
+{
+	struct edit edit = {.count = 0};
+	char labels[NODE_LABELS_BYTES];
+
+	if ((wanted->name != NULL && !is_name(wanted->name, fail)) ||
+	    (wanted->labels != NULL && !fleet_check_labels(wanted->labels, labels, fail))) {
+		return false;
+	}
+	fleet_lock(fleet);
+	const struct node *node = find(fleet, id, rev, fail);
+
+	if (node != NULL && wanted->name != NULL &&
+	    !plan_name(fleet, node, wanted->name, who, add(&edit, fleet, node, rev, rename_work), fail)) {
+		node = NULL;
+	}
+	if (node != NULL && wanted->labels != NULL) {
+		plan_labels(fleet, node, labels, who, add(&edit, fleet, node, rev, label_work));
+	}
+	if (node != NULL && wanted->cordoned != NULL && node->is_cordoned != *wanted->cordoned) {
+		plan_cordon(fleet, node, *wanted->cordoned, who, add(&edit, fleet, node, rev, cordon_work));
+	}
+	fleet_unlock(fleet);
+	return node != NULL &&
+	       (edit.count == 0 || store_change(fleet->options.store, edit_work, edit_done, &edit, fail));
+}
+
+bool fleet_rename(struct fleet *fleet, const char *id, const char *name, uint64_t rev, const struct fleet_who *who,
+		  struct fail *fail)
+{
+	return fleet_edit(fleet, id, &(struct fleet_edit){.name = name}, rev, who, fail);
+}
+
+bool fleet_label(struct fleet *fleet, const char *id, const char *labels_json, uint64_t rev,
+		 const struct fleet_who *who, struct fail *fail)
+{
+	return fleet_edit(fleet, id, &(struct fleet_edit){.labels = labels_json}, rev, who, fail);
+}
+
 bool fleet_cordon(struct fleet *fleet, const char *id, bool on, uint64_t rev, const struct fleet_who *who,
 		  struct fail *fail)
 {
-	struct change change;
-
-	fleet_lock(fleet);
-	struct node *node = find(fleet, id, rev, fail);
-	const bool is_needed = node != NULL && node->is_cordoned != on;
-
-	if (is_needed) {
-		begin(&change, fleet, node, rev);
-		change.is_on = on;
-		change.apply = cordon_apply;
-		happening_make(fleet, &change.happening, on ? "node.cordoned" : "node.uncordoned", node->id, who,
-			       "%s was %s.", node_name(node), on ? "cordoned" : "uncordoned");
-	}
-	fleet_unlock(fleet);
-	return node != NULL && (!is_needed || store_change(fleet->options.store, cordon_work, done, &change, fail));
+	return fleet_edit(fleet, id, &(struct fleet_edit){.cordoned = &on}, rev, who, fail);
 }
 
 /* --- orders --- */
