@@ -134,7 +134,19 @@ static bool start_link(struct daemon *daemon, struct fail *fail)
 
 static bool knows(void *argument, const uint8_t mac[6])
 {
-	return fleet_knows(argument, mac);
+	const struct daemon *daemon = argument;
+
+	return fleet_knows(daemon->fleet, mac);
+}
+
+static void on_lease(void *argument, const struct observe_lease *seen)
+{
+	const struct daemon *daemon = argument;
+	struct lease lease = {.address = seen->address, .expires_ms = seen->expires_ms};
+
+	memcpy(lease.mac, seen->mac, sizeof(lease.mac));
+	snprintf(lease.network, sizeof(lease.network), "%s", seen->interface);
+	leases_seen(daemon->store, &lease);
 }
 
 static bool start_observer(struct daemon *daemon, struct fail *fail)
@@ -147,7 +159,8 @@ static bool start_observer(struct daemon *daemon, struct fail *fail)
 		.network_count = conf->network_count,
 		.log_fd = inherited("dnsmasq", 0),
 		.knows = knows,
-		.argument = daemon->fleet,
+		.leased = on_lease,
+		.argument = daemon,
 	};
 
 	if (conf->network_count == 0 || inherited("observer.%u", 0) < 0) {

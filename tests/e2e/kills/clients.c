@@ -78,13 +78,22 @@ static void lease(struct far *far, unsigned number)
 		message.requested = dhcp.yours;
 		message.server = dhcp.server;
 	}
+	dhcp.kind = DHCP_BOOTP;
 	if (!say(far, &message, DHCP_ACK, &dhcp)) {
+		if (dhcp.kind == DHCP_NAK && kills->leases[number].address != 0) {
+			if (!kills->leases[number].may_be_lost) {
+				complain(kills, "client %u is refused the address that it has", number);
+			}
+			kills->leases[number].address = 0;
+		}
 		return;
 	}
 	if (kills->leases[number].address != 0 && kills->leases[number].address != dhcp.yours) {
 		complain(kills, "client %u gets another address than the one it has", number);
 	}
 	kills->leases[number].address = dhcp.yours;
+	kills->leases[number].at_ms = clock_ms();
+	kills->leases[number].may_be_lost = false;
 	atomic_fetch_add(&kills->leases_acked, 1);
 }
 
@@ -109,6 +118,17 @@ static void *run(void *argument)
 	}
 	close(far.fd);
 	return NULL;
+}
+
+void clients_lose(struct kills *kills)
+{
+	const uint64_t now_ms = clock_ms();
+
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		if (kills->leases[i].address != 0 && now_ms - kills->leases[i].at_ms < MOMENT_MS) {
+			kills->leases[i].may_be_lost = true;
+		}
+	}
 }
 
 bool clients_start(struct kills *kills)

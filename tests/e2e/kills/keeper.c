@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "e2e/kills/kills.h"
 
-enum { WATCH_MS = 3, GONE_MS = 3000 };
+enum { WATCH_MS = 3, GONE_MS = 3000, HELPER_MS = 20000 };
 
 bool keeper_start(struct kills *kills)
 {
@@ -150,18 +150,28 @@ void keeper_kill_monitor(struct kills *kills)
 {
 	if (kills->monitor > 0) {
 		kill(kills->monitor, SIGKILL);
+		clients_lose(kills);
 		waitpid(kills->monitor, NULL, 0);
 		kills->monitor = 0;
 	}
 }
 
+/* Nobody serves; what dnsmasq's helper was told before it still hands over, if another aetherd comes. */
 bool keeper_nothing_left(struct kills *kills)
 {
 	static const char *const names[] = {"aether-monitor", "aetherd", "dnsmasq"};
-	const uint64_t until_ms = clock_ms() + GONE_MS;
+	uint64_t until_ms = clock_ms() + GONE_MS;
 
+	while (servers() > 0) {
+		if (clock_ms() > until_ms) {
+			complain(kills, "somebody answers DHCP though the monitor is dead");
+			return false;
+		}
+		pause_ms(5);
+	}
 	for (unsigned i = 0; i < 3; i++) {
 		pid_t pid = 0;
+		until_ms = clock_ms() + (i < 2 ? GONE_MS : HELPER_MS);
 		while (keeper_find(names[i], &pid) > 0) {
 			if (clock_ms() > until_ms) {
 				complain(kills, "%s (process %d) outlives the monitor", names[i], (int)pid);

@@ -29,6 +29,7 @@ enum {
 	NODE_PORT = 7480,
 	PEOPLE_PORT = 8080,
 	PATIENCE_MS = 60000, /* what a quiet host would never need */
+	MOMENT_MS = 200, /* from an ACK to the commit of its lease, on a busy host */
 	GRACE_MS = 9000, /* of the controller's ten seconds */
 };
 
@@ -76,8 +77,15 @@ struct kills {
 	pthread_t clients;
 	struct {
 		uint32_t address; /* host byte order; 0: none was acknowledged */
+		uint64_t at_ms;
+		/*
+		 * dnsmasq acknowledges first and tells then. Who killed it, aetherd and the monitor in one moment
+		 * killed all that knew: the one thing that may be lost. (The holder keeps its address at the next
+		 * request, for nobody else was given it.)
+		 */
+		bool may_be_lost;
 	} leases[CLIENTS];
-	atomic_uint leases_acked;
+	atomic_uint leases_acked, leases_lost;
 	/* writers */
 	pthread_t writers[WRITERS];
 	struct rule_claim rules[RULES];
@@ -115,6 +123,7 @@ bool keeper_end(struct kills *kills); /* by SIGTERM, status 0 */
 bool nodes_start(struct kills *kills);
 void nodes_end(struct kills *kills);
 /* clients.c */
+void clients_lose(struct kills *kills); /* the monitor was killed now */
 bool clients_start(struct kills *kills);
 /* writers.c */
 bool writers_start(struct kills *kills);

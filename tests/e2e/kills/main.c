@@ -183,9 +183,9 @@ static void finish(struct kills *kills)
 		complain(kills, "two answered DHCP, seen %u times", atomic_load(&kills->two_on_the_wire));
 	}
 	printf("acknowledged: %u changes (%u cut off and asked again, %u of them answered as before, %u unknown), %u "
-	       "leases, %u late hellos\n",
+	       "leases (%u lost in the moment that all died), %u late hellos\n",
 	       atomic_load(&kills->acked), atomic_load(&kills->cut_off), atomic_load(&kills->repeated),
-	       atomic_load(&kills->unknown), atomic_load(&kills->leases_acked), atomic_load(&kills->late_count));
+	       atomic_load(&kills->unknown), atomic_load(&kills->leases_acked), atomic_load(&kills->leases_lost), atomic_load(&kills->late_count));
 	if (atomic_load(&kills->acked) == 0 || atomic_load(&kills->cut_off) == 0 ||
 	    atomic_load(&kills->leases_acked) == 0) {
 		complain(kills, "there was no load to speak of");

@@ -169,7 +169,12 @@ static void change(struct writer *writer, unsigned number)
 
 static void settle_admission(struct writer *writer, struct node_claim *node, const char *path)
 {
-	json_t *json = ask(writer->kills, "GET", path, NULL);
+	const uint64_t until_ms = clock_ms() + PATIENCE_MS;
+	json_t *json;
+
+	while ((json = ask(writer->kills, "GET", path, NULL)) == NULL && clock_ms() < until_ms) {
+		pause_ms(20);
+	}
 	const char *now = json_string_value(json_object_get(json, "admission"));
 
 	if (now != NULL && strcmp(now, admitted_text(node->admission.maybe)) == 0) {
