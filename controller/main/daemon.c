@@ -316,8 +316,14 @@ bool daemon_start(struct daemon *daemon, const struct conf *conf, struct fail *f
 	}
 	daemon->dhcp = dhcp_new(conf, daemon->fleet, daemon->monitor_fd, fail);
 	if (daemon->dhcp == NULL || !start_api(daemon, fail) || !start_server(daemon, fail) ||
-	    !start_observer(daemon, fail) || !start_leases(daemon, fail) || !dhcp_apply(daemon->dhcp, true, fail)) {
+	    !start_observer(daemon, fail) || !start_leases(daemon, fail)) {
 		return false;
+	}
+	if (!dhcp_apply(daemon->dhcp, true, fail)) {
+		if (!dhcp_is_due(daemon->dhcp)) {
+			return false;
+		}
+		log_error("main", "no DHCP for now: %s", fail->text);
 	}
 	dhcp_ready(daemon->dhcp);
 	log_info("main", "serving people on %s and nodes on port %u of %u networks", daemon->base_url, conf->node_port,

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,7 +24,7 @@
 #include "render.h"
 #include "tree.h"
 
-enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32, HOSTS_MS = 1000 };
+enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32, HOSTS_MS = 1000, FULL_BYTES = 64 << 10 };
 
 struct dhcp_service {
 	const struct conf *conf;
@@ -31,6 +32,7 @@ struct dhcp_service {
 	int monitor;
 	char *rendered, *hosts; /* what dnsmasq runs with; "": nothing yet */
 	bool knows_hosts; /* some network has nothing for strangers */
+	bool is_due; /* it could not be written for want of room */
 	uint64_t next_ms; /* when to look at the hosts again */
 	char programs[CONF_PATH_BYTES]; /* where aether-lease is */
 	char user[33]; /* our own */
@@ -96,11 +98,29 @@ static void ask(struct dhcp_service *dhcp, const char *word)
 	}
 }
 
+/* What an earlier run wrote needs no room again. */
+static bool is_written(const char *path, const char *text, size_t length)
+{
+	char *old = malloc(length + 1);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const bool is_same = old != NULL && fd >= 0 && read(fd, old, length + 1) == (ssize_t)length &&
+			     memcmp(old, text, length) == 0;
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	free(old);
+	return is_same;
+}
+
 static bool write_whole(const char *path, const char *text, struct fail *fail)
 {
 	char fresh[FILE_BYTES + 8];
 	const size_t length = strlen(text);
 
+	if (is_written(path, text, length)) {
+		return true;
+	}
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	const int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	bool is_good = fd >= 0 && fchmod(fd, 0644) == 0 && write(fd, text, length) == (ssize_t)length;
@@ -233,6 +253,28 @@ static bool renew(const struct dhcp_service *dhcp, const char *name, char **kept
 	return true;
 }
 
+/* It goes on without DHCP, and tries again: a full disk is no reason to show nothing. */
+static bool is_full(struct dhcp_service *dhcp, struct fail *fail)
+{
+	const struct fail why = *fail;
+	struct statvfs disk;
+
+	if (statvfs(dhcp->conf->state, &disk) != 0 || disk.f_bavail * disk.f_frsize > FULL_BYTES) {
+		return false;
+	}
+	fail_set(fail, FAIL_LIMIT, "%.300s; the disk that holds %.200s is full: free some space", why.text,
+		 dhcp->conf->state);
+	pthread_mutex_lock(&dhcp->lock);
+	snprintf(dhcp->why, sizeof(dhcp->why), "%s", fail->text);
+	pthread_mutex_unlock(&dhcp->lock);
+	return true;
+}
+
+bool dhcp_is_due(const struct dhcp_service *dhcp)
+{
+	return dhcp->is_due;
+}
+
 bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 {
 	char root[FILE_BYTES], *text = calloc(1, RENDERED_BYTES), *hosts = calloc(1, RENDERED_BYTES);
@@ -248,6 +290,7 @@ bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 	}
 	free(text);
 	free(hosts);
+	dhcp->is_due = !is_good && is_full(dhcp, fail);
 	if (is_good && has_new_text) {
 		ask(dhcp, "restart");
 	} else if (is_good && has_new_hosts) {
@@ -261,11 +304,16 @@ void dhcp_tick(struct dhcp_service *dhcp)
 	const uint64_t now_ms = clock_ms();
 	struct fail fail = {0};
 
-	if (!dhcp->knows_hosts || now_ms < dhcp->next_ms) {
+	const bool was_due = dhcp->is_due;
+
+	if ((!dhcp->knows_hosts && !was_due) || now_ms < dhcp->next_ms) {
 		return;
 	}
 	dhcp->next_ms = now_ms + HOSTS_MS;
-	if (!dhcp_apply(dhcp, false, &fail)) {
+	if (dhcp_apply(dhcp, was_due, &fail)) {
+		return;
+	}
+	if (!was_due) {
 		log_error("dhcp", "%s; what was there stays", fail.text);
 	}
 }

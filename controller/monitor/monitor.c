@@ -141,8 +141,10 @@ static bool prepare_state(const struct monitor *monitor, const struct conf *conf
 		is_good = fchown(fd, monitor->user.uid, monitor->user.gid) == 0 && fchmod(fd, 0711) == 0;
 	}
 	if (!is_good) {
-		fail_set(fail, FAIL_UNAVAILABLE, "%s is not a folder that can be used: %s", conf->state,
-			 strerror(errno));
+		fail_set(fail, FAIL_UNAVAILABLE,
+			 "%s is not a folder that can be used: %s; make it one that can be written, or name another "
+			 "with 'state' in %s",
+			 conf->state, strerror(errno), conf->path);
 	}
 	if (fd >= 0) {
 		close(fd);
