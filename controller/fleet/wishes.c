@@ -366,7 +366,8 @@ struct edit {
 	store_work *works[3];
 };
 
-static struct change *add(struct edit *edit, struct fleet *fleet, const struct node *node, uint64_t rev, store_work *work)
+static struct change *add(struct edit *edit, struct fleet *fleet, const struct node *node, uint64_t rev,
+			  store_work *work)
 {
 	/* The first holds the rev; those behind it follow on what it makes in the same transaction. */
 	begin(&edit->changes[edit->count], fleet, node, edit->count == 0 ? rev : 0);

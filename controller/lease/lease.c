@@ -59,7 +59,7 @@ static bool read_line(const char *format, int pid, char *line, int size)
 	return is_read;
 }
 
-/* We are run by dnsmasq's helper, a child of dnsmasq with the same name; true: dnsmasq is dead, and that is all of it. */
+/* We are run by dnsmasq's helper, a child of dnsmasq with the same name; true: dnsmasq is dead. */
 static bool is_orphan(void)
 {
 	const int helper = (int)getppid();

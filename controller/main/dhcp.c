@@ -24,7 +24,8 @@
 #include "render.h"
 #include "tree.h"
 
-enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32, HOSTS_MS = 1000, FULL_BYTES = 64 << 10 };
+enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32 };
+enum { HOSTS_MS = 1000, FULL_BYTES = 64 << 10 };
 
 struct dhcp_service {
 	const struct conf *conf;

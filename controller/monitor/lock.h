@@ -38,8 +38,8 @@ bool lock_take(struct lock *lock, const char *state, struct fail *fail);
 /* Child number `which` is now `pid` (0: none): written before the child is let go. */
 bool lock_note(struct lock *lock, unsigned which, pid_t pid);
 /*
- * What is left of a dnsmasq that ended, or was killed, also of an earlier run's: its helper hands over what it was told,
- * leases that were acknowledged. The next dnsmasq reads the leases, and aetherd ends, when it has finished.
+ * What is left of a dnsmasq that ended, or was killed, also of an earlier run's: its helper hands over what it was
+ * told, leases that were acknowledged. The next dnsmasq reads the leases, and aetherd ends, when it has finished.
  */
 bool lock_dnsmasq_is_over(const struct lock *lock);
 void lock_end_dnsmasq(const struct lock *lock);

@@ -291,7 +291,7 @@ static bool has_settled(struct monitor *monitor, uint64_t now_ms)
 	if (monitor->dnsmasq_since_ms == 0) {
 		monitor->dnsmasq_since_ms = now_ms;
 	} else if (now_ms - monitor->dnsmasq_since_ms > HELPER_MOST_MS) {
-		log_warn("monitor", "dnsmasq's helper does not finish: ending it; leases may have to be asked for again");
+		log_warn("monitor", "dnsmasq's helper does not finish: ending it; leases may be asked for again");
 		lock_end_dnsmasq(&monitor->lock);
 	}
 	return false;

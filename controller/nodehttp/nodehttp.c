@@ -303,7 +303,7 @@ void nodehttp_stop(struct nodehttp *nodehttp)
 	if (nodehttp == NULL) {
 		return;
 	}
-	/* The listening socket may be our starter's too, who hands it to the next one: MHD would shut it down for both. */
+	/* The socket may be our starter's too, who hands it to the next one: MHD would shut it down for both. */
 	const int listening = MHD_quiesce_daemon(nodehttp->daemon);
 
 	MHD_stop_daemon(nodehttp->daemon);

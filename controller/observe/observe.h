@@ -37,7 +37,7 @@ struct observe_options {
 	int log_fd; /* the pipe of dnsmasq's standard error, the observer's from now on; -1: none */
 	/* Whether a node has that MAC; called for networks that ignore strangers. NULL: nobody is known. */
 	bool (*knows)(void *argument, const uint8_t mac[6]);
-	/* Our own server acknowledged it: it must not be lost, though dnsmasq may die before it tells. NULL: nobody asks. */
+	/* Our own server acknowledged it: not to be lost, though dnsmasq may die before it tells. NULL: nobody asks. */
 	void (*leased)(void *argument, const struct observe_lease *lease);
 	void *argument;
 };

@@ -62,9 +62,10 @@ static void look_at_node(struct kills *kills, unsigned number, const json_t *nod
 	if (strcmp(id, claim->id) != 0) {
 		complain(kills, "node %u is %s and was %s", number, id, claim->id);
 	}
-	if (strcmp(text_of(node, "name"), name) != 0 || strcmp(text_of(json_object_get(node, "labels"), "v"), value) != 0 ||
+	if (strcmp(text_of(node, "name"), name) != 0 ||
+	    strcmp(text_of(json_object_get(node, "labels"), "v"), value) != 0 ||
 	    json_is_true(json_object_get(node, "cordoned")) != (claim->value.is % 2 != 0)) {
-		complain(kills, "%s has the name '%s', the label '%s' and is %scordoned; acknowledged was change %u", id,
+		complain(kills, "%s has the name '%s', the label '%s', is %scordoned; acknowledged was change %u", id,
 			 text_of(node, "name"), text_of(json_object_get(node, "labels"), "v"),
 			 json_is_true(json_object_get(node, "cordoned")) ? "" : "not ", claim->value.is);
 	}
@@ -305,8 +306,8 @@ static void look_at_counts(struct kills *kills, sqlite3 *db, const struct node_c
 {
 	const int64_t approvals =
 		number_from(db, "SELECT count(*) FROM event WHERE node = ? AND kind = 'node.approved'", claim->id);
-	const int64_t restarts =
-		number_from(db, "SELECT count(*) FROM event WHERE node = ? AND kind = 'node.restart-guests'", claim->id);
+	const int64_t restarts = number_from(
+		db, "SELECT count(*) FROM event WHERE node = ? AND kind = 'node.restart-guests'", claim->id);
 	const int64_t made = number_from(db, "SELECT restart_generation FROM node WHERE id = ?", claim->id);
 
 	if (approvals != claim->approvals) {
@@ -314,7 +315,7 @@ static void look_at_counts(struct kills *kills, sqlite3 *db, const struct node_c
 			 claim->approvals);
 	}
 	if (restarts != made || made < claim->restarts || made > claim->restarts + claim->restarts_unknown) {
-		complain(kills, "%s was told to restart %d times, has %d events of it; acknowledged were %u, unknown %u",
+		complain(kills, "%s was told to restart %d times, has %d events of it; done were %u, unknown %u",
 			 claim->id, (int)made, (int)restarts, claim->restarts, claim->restarts_unknown);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kills MONITOR CONF STATE LOG SECONDS SEED: rounds of SIGKILL under load, for tests/e2e/kill, which has made the network.
- * Prints a line for each thing that is not as it was acknowledged; status 0: there was none.
+ * kills MONITOR CONF STATE LOG SECONDS SEED: rounds of SIGKILL under load, for tests/e2e/kill, which has made the
+ * network. Prints a line for each thing that is not as it was acknowledged; status 0: there was none.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -185,7 +185,8 @@ static void finish(struct kills *kills)
 	printf("acknowledged: %u changes (%u cut off and asked again, %u of them answered as before, %u unknown), %u "
 	       "leases (%u lost in the moment that all died), %u late hellos\n",
 	       atomic_load(&kills->acked), atomic_load(&kills->cut_off), atomic_load(&kills->repeated),
-	       atomic_load(&kills->unknown), atomic_load(&kills->leases_acked), atomic_load(&kills->leases_lost), atomic_load(&kills->late_count));
+	       atomic_load(&kills->unknown), atomic_load(&kills->leases_acked), atomic_load(&kills->leases_lost),
+	       atomic_load(&kills->late_count));
 	if (atomic_load(&kills->acked) == 0 || atomic_load(&kills->cut_off) == 0 ||
 	    atomic_load(&kills->leases_acked) == 0) {
 		complain(kills, "there was no load to speak of");

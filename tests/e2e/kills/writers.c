@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two writers that change things without pause, each with nodes of its own so that it knows what must be there: one over
- * the Unix socket, one over TCP with a token. A request that got no answer is sent again, a POST with its
+ * Two writers that change things without pause, each with nodes of its own so that it knows what must be there: one
+ * over the Unix socket, one over TCP with a token. A request that got no answer is sent again, a POST with its
  * Idempotency-Key, until it has one; only when that says that nobody knows is what is there looked at instead.
  */
 #include <stdio.h>

@@ -257,6 +257,37 @@ static void what_is_refused_says_why(void **state)
 	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE actor <> ''"), 0);
 }
 
+static void several_are_one_change(void **state)
+{
+	struct machine machine;
+	struct hello_answer answer;
+	struct fail why;
+	const bool on = true;
+
+	(void)state;
+	machine_make(&machine, 1, 0x1001);
+	assert_true(machine_hello(&machine, &answer, &why));
+	machine_make(&machine, 2, 0x1002);
+	assert_true(machine_hello(&machine, &answer, &why));
+	const struct seen first = bed_see(0x1001);
+	const struct seen second = bed_see(0x1002);
+	struct fleet_edit edit = {.name = "taken", .labels = "{\"a\":\"1\"}", .cordoned = &on};
+
+	assert_true(fleet_rename(bed.fleet, first.id, "taken", 0, &bed_who, &why));
+	assert_false(fleet_edit(bed.fleet, second.id, &edit, 0, &bed_who, &why));
+	assert_int_equal(why.kind, FAIL_CONFLICT);
+	/* A name that is in the database alone: the statement refuses, behind the checks. */
+	assert_true(bed_change("UPDATE node SET name = 'hidden' WHERE name = 'taken'", &why));
+	edit.name = "hidden";
+	assert_false(fleet_edit(bed.fleet, second.id, &edit, 0, &bed_who, &why));
+	assert_int_equal(bed_see_id(second.id).rev, second.rev);
+	assert_int_equal(bed_count("SELECT count(*) FROM node WHERE labels <> '{}' OR cordoned"), 0);
+	edit.name = "free";
+	assert_true(fleet_edit(bed.fleet, second.id, &edit, second.rev, &bed_who, &why));
+	assert_int_equal(bed_see_id(second.id).rev, second.rev + 3);
+	assert_int_equal(bed_count("SELECT count(*) FROM node WHERE labels <> '{}' AND cordoned AND name = 'free'"), 1);
+}
+
 static void what_is_granted_is_durable(void **state)
 {
 	struct machine machine;
@@ -423,6 +454,7 @@ int main(void)
 		CASE(a_higher_generation_is_topped),
 		CASE(a_reboot_is_not_forgotten),
 		CASE(what_is_refused_says_why),
+		CASE(several_are_one_change),
 		CASE(what_is_granted_is_durable),
 		CASE(a_retired_node_gives_its_guests_back),
 		CASE(flapping_is_shown),
