@@ -275,7 +275,7 @@ static bool take_children(struct lock *lock, const char *state, struct fail *fai
 
 bool lock_take(struct lock *lock, const char *state, struct fail *fail)
 {
-	lock->monitor_fd = lock->children_fd = -1;
+	*lock = (struct lock){.monitor_fd = -1, .children_fd = -1};
 	lock->monitor_fd = open_lock(state, "monitor.lock", O_RDWR, fail);
 	if (lock->monitor_fd < 0) {
 		return false;

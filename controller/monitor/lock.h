@@ -27,6 +27,7 @@ struct lock {
 	int monitor_fd;
 	int children_fd; /* to be inherited */
 	pid_t children[LOCK_CHILDREN_MOST]; /* 0: none */
+	/* set by the monitor, behind lock_take() */
 	char dnsmasq_mark[PATH_MAX + 64]; /* NAME=VALUE in its environment */
 	uid_t dnsmasq_uid;
 };

@@ -362,14 +362,14 @@ int monitor_run(const struct conf *conf, struct fail *fail)
 			 conf->path);
 		return 1;
 	}
-	snprintf(monitor.lease_socket, sizeof(monitor.lease_socket), "%s/lease.sock", conf->state);
-	snprintf(monitor.lock.dnsmasq_mark, sizeof(monitor.lock.dnsmasq_mark), LEASE_VARIABLE "=%s",
-		 monitor.lease_socket);
-	monitor.lock.dnsmasq_uid = monitor.dnsmasq_user.is_set ? monitor.dnsmasq_user.uid : geteuid();
 	if (!prepare_state(&monitor, conf, fail) || !lock_take(&monitor.lock, conf->state, fail) ||
 	    !handed_open(&monitor.handed, conf, fail) || !open_channels(&monitor, fail)) {
 		return 1;
 	}
+	snprintf(monitor.lease_socket, sizeof(monitor.lease_socket), "%s/lease.sock", conf->state);
+	snprintf(monitor.lock.dnsmasq_mark, sizeof(monitor.lock.dnsmasq_mark), LEASE_VARIABLE "=%s",
+		 monitor.lease_socket);
+	monitor.lock.dnsmasq_uid = monitor.dnsmasq_user.is_set ? monitor.dnsmasq_user.uid : geteuid();
 	tell_users(&monitor);
 	search_init(&monitor.search, conf);
 	define_children(&monitor, conf);
