@@ -27,7 +27,7 @@ SHELL := bash
 O ?= build$(if $(filter 1,$(SIMULATION)),/simulation)
 THIRD := build/third
 Q := $(if $(filter 1,$(V)),,@)
-say = $(if $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-10s%s\n' '$(1)' '$(2)')
+say = $(if $(filter 1,$(V))$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-9s %s\n' '$(1)' '$(2)')
 JOBS ?= $(shell nproc)
 export O
 export LC_ALL := C.UTF-8
@@ -92,7 +92,8 @@ ifeq ($(SIMULATION),1)
 flags.hv += -DAETHER_SIMULATION
 flags.svc += -DAETHER_SIMULATION
 endif
-flags.host := $(flags.hosted) -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -I tests \
+SANITIZE := address,undefined
+flags.host := $(flags.hosted) -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -I tests \
 	-isystem $(THIRD)/src/mbedtls/include
 # The core as a build for simulation has it, on this machine.
 cc.hostsim := $(cc.native)
@@ -100,7 +101,8 @@ flags.hostsim = $(flags.host) -DAETHER_SIMULATION
 # A hundred programs, linked in half the time.
 ld.host := -fuse-ld=lld
 ld.hostsim := -fuse-ld=lld
-flags.tool := $(flags.hosted) -O2 -isystem $(THIRD)/src/mbedtls/include
+# Tags by Nettle there: netboot/wire/hmac.h.
+flags.tool := $(flags.hosted) -O2 -DWIRE_NETTLE -isystem $(THIRD)/src/mbedtls/include
 ldflags := -nostdlib -static --fatal-warnings --build-id=none --gc-sections -z noexecstack -z max-page-size=4096
 # What of the fetched sources is linked where. The core only reads the firmware's tree.
 libfdt_ro := $(addprefix third/libfdt/,fdt.c fdt_ro.c fdt_addresses.c fdt_check.c)

@@ -176,7 +176,6 @@ static void put_pi(struct out *out, const struct render_conf *conf)
 	put(out, "%s", "");
 	put(out, "# Raspberry Pis: they look for their files by themselves, once option 43 has this menu in it.");
 	put(out, "dhcp-match=set:bios,option:client-arch,%u", CLIENT_ARCH_X86_BIOS);
-	put(out, "dhcp-vendorclass=set:pxe-bios,PXEClient:Arch:00000");
 	put(out, "dhcp-match=set:pi-model,97,00:52:50:69:34");
 	put(out, "dhcp-match=set:pi-model,97,00:52:50:69:35");
 	put(out, "dhcp-match=set:pi-model,97,00:34:69:50:52");
@@ -185,7 +184,8 @@ static void put_pi(struct out *out, const struct render_conf *conf)
 		put(out, "dhcp-mac=set:pi-maker,%s:*:*:*", makers[i]);
 	}
 	put(out, "tag-if=set:pi,tag:pi-model,tag:bios");
-	put(out, "tag-if=set:pi,tag:pi-maker,tag:bios,tag:pxe-bios");
+	/* Without a look at option 60: some leave it out of the REQUEST, and only firmware sends option 93. */
+	put(out, "tag-if=set:pi,tag:pi-maker,tag:bios");
 	/* Discovery control 3; prompt "PXE" at once; menu "Raspberry Pi Boot   ", whose spaces a 3B's ROM wants. */
 	put(out, "dhcp-option=tag:pi,43,06:01:03:0a:04:00:50:58:45:09:17:00:00:14:"
 		 "52:61:73:70:62:65:72:72:79:20:50:69:20:42:6f:6f:74:20:20:20:ff");

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests are declared beside what they test, or in tests/*/module.mk; tests/suites lists what `make test` runs.
 # Programs that the suites in e2e use.
-$(call tool,fakenode,tests/e2e/fakenode.c $(wire_messages) netboot/wire/error.c $(mbedtls_sha256))
+$(call tool,fakenode,tests/e2e/fakenode.c $(wire_messages_tool) netboot/wire/error.c $(mbedtls_sha256),-lnettle)
 $(call tool,relay,tests/e2e/relay.c)
-$(call tool,observer,tests/e2e/observer.c $(foreach d,observe leases store base,$(wildcard controller/$(d)/*.c)) \
+$(call tool,observer,tests/e2e/observer.c tests/e2e/said.c $(foreach d,observe leases store base,$(wildcard controller/$(d)/*.c)) \
 	$(store_migrations),-lsqlite3 -lsodium -lpthread -lm)
 $(call tool,netclient,tests/e2e/netclient.c controller/observe/dhcp.c controller/observe/frame.c)
 $(call tool,render-controller,tests/e2e/render_controller.c $(provisioner_c))

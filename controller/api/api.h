@@ -17,6 +17,16 @@
 
 struct api;
 
+/* A piece of a console's output, and where it is. */
+struct api_console {
+	uint64_t from; /* in: what is asked for; out: of the piece, moved up to the oldest byte that is kept */
+	size_t count;
+	uint64_t oldest; /* that is kept */
+	uint64_t ready; /* behind the last byte that can be read now */
+	uint64_t newest; /* behind the last one that the guest is known to have written; `ready` or more */
+	bool is_waiting; /* the node has output that is on its way, or may have */
+};
+
 /* Each may be NULL: what it would do is then refused with FAIL_UNAVAILABLE. Any thread calls them. */
 struct api_outside {
 	void *power;
@@ -24,14 +34,9 @@ struct api_outside {
 	bool (*power_act)(void *power, const char *node, const char *action, struct fail *fail);
 
 	void *consoles;
-	/*
-	 * Output of a guest's console from offset *from on, at most `room` bytes; *from is moved up to the
-	 * oldest byte that is kept; *start is that byte's offset, *end the offset behind the newest one.
-	 * Must not wait.
-	 */
-	bool (*console_read)(void *consoles, const char *node, unsigned slot, uint64_t *from,
-			     uint64_t *start, uint64_t *end, char *to, size_t room, size_t *count,
-			     struct fail *fail);
+	/* Output of a guest's console from offset part->from on, at most `room` bytes. Must not wait. */
+	bool (*console_read)(void *consoles, const char *node, unsigned slot, struct api_console *part,
+			     char *to, size_t room, struct fail *fail);
 	bool (*console_write)(void *consoles, const char *node, unsigned slot, const char *bytes,
 			      size_t count, struct fail *fail);
 	/* Somebody looks at it (each `true` is followed by one `false`): its output is wanted at once. */

@@ -34,27 +34,25 @@ static bool show(const struct api *api, const char *node, unsigned slot, uint64_
 {
 	const struct api_outside *outside = &api->options.outside;
 	struct json json = {.to = to};
-	uint64_t start;
-	uint64_t end;
-	size_t count;
+	struct api_console part = {.from = from};
 
-	if (!outside->console_read(outside->consoles, node, slot, &from, &start, &end, bytes,
-				   SHOW_BYTES, &count, fail)) {
+	if (!outside->console_read(outside->consoles, node, slot, &part, bytes, SHOW_BYTES, fail)) {
 		return false;
 	}
-	const size_t room = sodium_base64_ENCODED_LEN(count, sodium_base64_VARIANT_ORIGINAL);
+	const size_t room = sodium_base64_ENCODED_LEN(part.count, sodium_base64_VARIANT_ORIGINAL);
 	char *text = malloc(room);
 	if (text == NULL) {
 		return fail_set(fail, FAIL_UNAVAILABLE, "no memory for the console; try again");
 	}
-	sodium_bin2base64(text, room, (const unsigned char *)bytes, count,
+	sodium_bin2base64(text, room, (const unsigned char *)bytes, part.count,
 			  sodium_base64_VARIANT_ORIGINAL);
 	json_begin_object(&json, NULL);
-	json_u64(&json, "start",
-		 from); /* of `text`; more than what was asked for: older output is gone */
-	json_u64(&json, "end", from + count);
-	json_u64(&json, "oldest", start);
-	json_u64(&json, "newest", end);
+	/* Of `text`; more than what was asked for: older output is gone. */
+	json_u64(&json, "start", part.from);
+	json_u64(&json, "end", part.from + part.count);
+	json_u64(&json, "oldest", part.oldest);
+	json_u64(&json, "newest", part.newest);
+	json_bool(&json, "waiting", part.is_waiting);
 	json_text(&json, "text", text);
 	json_end_object(&json);
 	free(text);

@@ -48,7 +48,7 @@ struct operations *operations_new(struct api *api, struct fail *fail);
 void operations_free(struct operations *operations);
 /* Starts one: reply is 202 with its place. `action` NULL: a reboot, which is over when the node has another boot. */
 bool operations_start(struct api *api, const char *kind, const char *node, const char *action,
-		      struct http_reply *reply, struct fail *fail);
+		      const struct fleet_who *who, struct http_reply *reply, struct fail *fail);
 
 /* --- idempotency.c --- */
 struct idempotency *idempotency_new(void);

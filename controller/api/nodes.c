@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/inside.h"
+#include "fleet/shown.h"
 
 enum { APPROVE_MANY_MOST = 1000, APPROVE_THREADS = 8, LABELS_MOST = 32, LABEL_BYTES = 63 };
 
@@ -28,6 +29,32 @@ static bool show(const struct api *api, const char *id, bool whole, struct http_
 	return true;
 }
 
+/* "" as if it were not there. What is misspelt would else be an empty list. */
+static bool check_filter(struct fleet_filter *filter, struct fail *fail)
+{
+	enum admission admission;
+	unsigned state = 0;
+
+	filter->admission = filter->admission != NULL && filter->admission[0] != '\0' ? filter->admission : NULL;
+	filter->state = filter->state != NULL && filter->state[0] != '\0' ? filter->state : NULL;
+	filter->text = filter->text != NULL && filter->text[0] != '\0' ? filter->text : NULL;
+	while (filter->state != NULL && state < SHOWN_COUNT &&
+	       strcmp(filter->state, shown_text((enum shown_state)state)) != 0) {
+		state++;
+	}
+	if (state == SHOWN_COUNT) {
+		return fail_set(fail, FAIL_INVALID,
+				"there is no state \"%.40s\"; openapi.json has those that there are", filter->state);
+	}
+	if (filter->admission != NULL && !admission_parse(filter->admission, &admission)) {
+		return fail_set(fail, FAIL_INVALID,
+				"there is no admission \"%.40s\"; openapi.json has those that there are",
+				filter->admission);
+	}
+	return (filter->text == NULL || strlen(filter->text) <= 64) ||
+	       fail_set(fail, FAIL_INVALID, "q has more than 64 bytes");
+}
+
 bool api_nodes_list(void *app, const struct http_request *request, struct http_reply *reply,
 		    struct fail *fail)
 {
@@ -37,16 +64,9 @@ bool api_nodes_list(void *app, const struct http_request *request, struct http_r
 				      .state = http_query(request, "state"),
 				      .text = http_query(request, "q")};
 
-	if (!api_page(request, &filter.most, &filter.after, fail)) {
+	if (!api_page(request, &filter.most, &filter.after, fail) || !check_filter(&filter, fail)) {
 		return false;
 	}
-	if (filter.text != NULL && strlen(filter.text) > 64) {
-		return fail_set(fail, FAIL_INVALID, "q has more than 64 bytes");
-	}
-	filter.admission =
-		filter.admission != NULL && filter.admission[0] != '\0' ? filter.admission : NULL;
-	filter.state = filter.state != NULL && filter.state[0] != '\0' ? filter.state : NULL;
-	filter.text = filter.text != NULL && filter.text[0] != '\0' ? filter.text : NULL;
 	api_begin_list(reply);
 	fleet_list(api->options.fleet, &filter, &reply->body, next);
 	api_end_list(reply, next);
@@ -119,12 +139,9 @@ bool api_node_change(void *app, const struct http_request *request, struct http_
 	if (labels != NULL && text == NULL) {
 		return fail_set(fail, FAIL_UNAVAILABLE, "no memory for the labels; try again");
 	}
-	const struct fleet_edit edit = {.name = name, .labels = text, .cordoned = has_cordoned ? &cordoned : NULL};
-	const bool ok =
-		text == NULL || strlen(text) < NODE_LABELS_BYTES
-			? fleet_edit(api->options.fleet, id, &edit, rev, &who, fail)
-			: fail_set(fail, FAIL_INVALID, "the labels have more than %d bytes together",
-				   NODE_LABELS_BYTES - 1);
+	const struct fleet_edit edit = {
+		.name = name, .labels = text, .cordoned = has_cordoned ? &cordoned : NULL};
+	const bool ok = fleet_edit(api->options.fleet, id, &edit, rev, &who, fail);
 	free(text);
 	return ok && show(api, id, false, reply, fail);
 }
@@ -266,7 +283,7 @@ bool api_node_reboot(void *app, const struct http_request *request, struct http_
 	return api_id(request, 'n', &id, fail) &&
 	       (request->json == NULL || api_body(request, nothing, fail)) &&
 	       fleet_reboot(api->options.fleet, id, &who, fail) &&
-	       operations_start(api, "reboot", id, NULL, reply, fail);
+	       operations_start(api, "reboot", id, NULL, &who, reply, fail);
 }
 
 bool api_node_restart_guests(void *app, const struct http_request *request,
@@ -328,13 +345,8 @@ bool api_node_power(void *app, const struct http_request *request, struct http_r
 	}
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(actions[i].action, action) == 0) {
-			if (!operations_start(api, actions[i].kind, id, actions[i].action, reply,
-					      fail)) {
-				return false;
-			}
-			fleet_tell(api->options.fleet, actions[i].kind, id, &who,
-				   "Power was asked of its driver.");
-			return true;
+			return operations_start(api, actions[i].kind, id, actions[i].action, &who,
+						reply, fail);
 		}
 	}
 	return fail_set(fail, FAIL_INVALID, "\"action\" is to be on, off or reset");

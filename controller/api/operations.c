@@ -24,6 +24,7 @@ enum {
 	LOOK_MS = 500,
 	REBOOT_MS = 5 * 60 * 1000,
 	LIST_DAYS = 30,
+	SWEEP_EVERY = 64,
 	BOOT_BYTES = 40
 };
 
@@ -35,6 +36,8 @@ struct operation {
 	int64_t created_ms;
 	uint64_t deadline_ms; /* monotonic */
 	char boot[BOOT_BYTES]; /* the node's before */
+	char actor[HTTP_ACTOR_BYTES]; /* who asked for it */
+	char request[HTTP_REQUEST_ID_BYTES];
 	/* how it ended */
 	bool ok;
 	struct fail fail;
@@ -85,11 +88,19 @@ static void put(struct text *to, const char *id, const char *kind, const char *n
 	json_end_object(&json);
 }
 
+static bool forget_old(struct sql *sql, int64_t now_ms, struct fail *fail)
+{
+	return sql_run(sql, fail, "DELETE FROM operation WHERE created_ms < ?", "i",
+		       now_ms - (int64_t)LIST_DAYS * 24 * 3600 * 1000);
+}
+
 static bool save_new(struct sql *sql, void *argument, struct fail *fail)
 {
 	const struct operation *o = argument;
+	static unsigned saved; /* by the writer's thread alone; of all stores: a turn may be late */
 
-	return sql_run(sql, fail,
+	return (saved++ % SWEEP_EVERY != 0 || forget_old(sql, o->created_ms, fail)) &&
+	       sql_run(sql, fail,
 		       "INSERT INTO operation (id, kind, node, state, created_ms) VALUES (?, ?, ?, "
 		       "'running', ?)",
 		       "ttti", o->id, o->kind, o->node, o->created_ms);
@@ -114,8 +125,39 @@ static bool clean_up(struct sql *sql, void *argument, struct fail *fail)
 		       "text = 'the controller was started again before it knew how this ended' "
 		       "WHERE state = 'running'",
 		       "i", now) &&
-	       sql_run(sql, fail, "DELETE FROM operation WHERE created_ms < ?", "i",
-		       now - (int64_t)LIST_DAYS * 24 * 3600 * 1000);
+	       forget_old(sql, now, fail);
+}
+
+/* What happens to power is an event each: asked for, and how it ended. */
+static void tell_power(const struct api *api, const struct operation *operation, bool is_over)
+{
+	static const struct {
+		const char *action, *infinitive, *participle;
+	} words[] = {{"on", "switch it on", "switched it on"},
+		     {"off", "switch it off", "switched it off"},
+		     {"reset", "reset it", "reset it"}};
+	const struct fleet_who who = {.actor = operation->actor, .request = operation->request};
+	char kind[32];
+	char text[FAIL_TEXT_BYTES + 64];
+
+	for (size_t i = 0; operation->action != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i].action, operation->action) != 0) {
+			continue;
+		}
+		if (!is_over) {
+			snprintf(text, sizeof(text), "The power driver is asked to %s.", words[i].infinitive);
+		} else if (operation->ok) {
+			snprintf(text, sizeof(text), "The power driver has %s.", words[i].participle);
+		} else {
+			snprintf(text, sizeof(text), "The power driver did not %s: %s", words[i].infinitive,
+				 operation->fail.text);
+		}
+		snprintf(kind, sizeof(kind), "%s%s", operation->kind,
+			 !is_over	 ? ""
+			 : operation->ok ? ".done"
+					 : ".failed");
+		fleet_tell(api->options.fleet, kind, operation->node, &who, text);
+	}
 }
 
 static void end(struct operations *operations, struct operation *operation)
@@ -129,6 +171,7 @@ static void end(struct operations *operations, struct operation *operation)
 		log_error("api", "the end of operation %s was not written down: %s", operation->id,
 			  fail.text);
 	}
+	tell_power(api, operation, true);
 	put(&text, operation->id, operation->kind, operation->node,
 	    operation->ok ? "succeeded" : "failed", operation->ok ? "" : operation->fail.text,
 	    operation->created_ms, operation->ended_ms);
@@ -249,7 +292,7 @@ void operations_free(struct operations *operations)
 }
 
 bool operations_start(struct api *api, const char *kind, const char *node, const char *action,
-		      struct http_reply *reply, struct fail *fail)
+		      const struct fleet_who *who, struct http_reply *reply, struct fail *fail)
 {
 	struct operations *operations = api->operations;
 	struct operation new = {.kind = kind,
@@ -258,6 +301,8 @@ bool operations_start(struct api *api, const char *kind, const char *node, const
 				.deadline_ms = clock_ms() + REBOOT_MS};
 
 	id_make('o', new.id);
+	snprintf(new.actor, sizeof(new.actor), "%s", who->actor);
+	snprintf(new.request, sizeof(new.request), "%s", who->request);
 	memcpy(new.node, node, strlen(node) + 1);
 	boot_of(api, node, new.boot);
 	pthread_mutex_lock(&operations->lock);
@@ -270,6 +315,7 @@ bool operations_start(struct api *api, const char *kind, const char *node, const
 	if (!store_change(api->options.store, save_new, NULL, &new, fail)) {
 		return false;
 	}
+	tell_power(api, &new, false); /* before it can end */
 	pthread_mutex_lock(&operations->lock);
 	const bool has_room = operations->count < QUEUE_MOST;
 	if (has_room) {

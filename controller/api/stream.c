@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 
-/* Nothing there: start at the newest byte. */
+/* Not begun yet: its place is to be said. */
 #define FROM_NOW UINT64_MAX
 
 static void piece_end(struct piece *piece)
@@ -115,17 +115,18 @@ static bool next_of_bus(struct stream *stream, unsigned bits)
 	return true;
 }
 
-/* One console's output, if there is any. The place moves on only when the topics are still the same. */
+/*
+ * One console's output, if there is any. The first that is said of a console is its place, without bytes: what is kept
+ * before it is had from GET .../consoles/{slot}, all behind it comes here, also what the node only now sends.
+ */
 static bool read_console(struct stream *stream, const char *node, unsigned slot, uint64_t *at)
 {
 	const struct api_outside *outside = &stream->hub->api->options.outside;
 	struct piece *piece = &stream->piece;
 	const size_t room =
 		sodium_base64_ENCODED_LEN(STREAM_CONSOLE_BYTES, sodium_base64_VARIANT_ORIGINAL);
-	uint64_t from = *at == FROM_NOW ? 0 : *at;
-	uint64_t start;
-	uint64_t end;
-	size_t count;
+	const bool is_first = *at == FROM_NOW;
+	struct api_console part = {.from = is_first ? 0 : *at};
 	struct fail fail;
 
 	if (outside->console_read == NULL ||
@@ -133,24 +134,23 @@ static bool read_console(struct stream *stream, const char *node, unsigned slot,
 	     (stream->console = malloc(STREAM_CONSOLE_BYTES + room)) == NULL)) {
 		return false;
 	}
-	const size_t most = *at == FROM_NOW ? 1 : STREAM_CONSOLE_BYTES;
-	if (!outside->console_read(outside->consoles, node, slot, &from, &start, &end,
-				   stream->console, most, &count, &fail)) {
+	if (!outside->console_read(outside->consoles, node, slot, &part, stream->console,
+				   is_first ? 1 : STREAM_CONSOLE_BYTES, &fail)) {
 		return false;
 	}
-	if (*at == FROM_NOW) {
-		*at = end;
-		return false;
+	if (is_first) {
+		part.from = part.ready;
+		part.count = 0;
 	}
-	*at = from + count;
-	if (count == 0) {
+	*at = part.from + part.count;
+	if (part.count == 0 && !is_first) {
 		return false;
 	}
 	char *text = stream->console + STREAM_CONSOLE_BYTES;
-	sodium_bin2base64(text, room, (const unsigned char *)stream->console, count,
+	sodium_bin2base64(text, room, (const unsigned char *)stream->console, part.count,
 			  sodium_base64_VARIANT_ORIGINAL);
 	say(piece, "event: console\ndata: {\"node\":\"%s\",\"slot\":%u,\"offset\":%llu,\"data\":\"",
-	    node, slot, (unsigned long long)from);
+	    node, slot, (unsigned long long)part.from);
 	piece->body = text;
 	piece->body_bytes = strlen(text);
 	piece->tail = "\"}\n\n";

@@ -25,6 +25,8 @@ enum {
 	INPUT_BYTES = 1024,
 	END_KEY = 0x1d,
 	SILENT_MS = 40000,
+	BACKLOG_MS = 6000, /* a node says within five beats how much it has */
+	BACKLOG_STEP_MS = 50,
 	SLOT_MOST = 15
 };
 
@@ -70,8 +72,8 @@ static enum ctl_exit put(struct console *console, uint64_t at, const char *base6
 	return CTL_OK;
 }
 
-/* All that is kept behind what was shown. */
-static enum ctl_exit read_kept(struct console *console)
+/* All that is kept behind what was shown. *is_waiting: the node still has some to send. */
+static enum ctl_exit read_kept(struct console *console, bool *is_waiting)
 {
 	char path[PATH_ROOM];
 	enum ctl_exit how = CTL_OK;
@@ -86,6 +88,7 @@ static enum ctl_exit read_kept(struct console *console)
 		}
 		const uint64_t end = (uint64_t)show_number(json, "end");
 		is_more = end > console->shown && end < (uint64_t)show_number(json, "newest");
+		*is_waiting = json_is_true(json_object_get(json, "waiting"));
 		how = put(console, (uint64_t)show_number(json, "start"),
 			  json_string_value(json_object_get(json, "text")));
 		json_decref(json);
@@ -129,10 +132,11 @@ static enum ctl_exit take_event(struct console *console)
 {
 	json_t *json = json_loadb(console->parser.data.bytes, console->parser.data.length, 0, NULL);
 	enum ctl_exit how = CTL_OK;
+	bool is_waiting;
 
 	if (strcmp(console->parser.type, "console") == 0 && json_is_object(json)) {
 		const uint64_t at = (uint64_t)show_number(json, "offset");
-		how = at > console->shown ? read_kept(console) : CTL_OK;
+		how = at > console->shown ? read_kept(console, &is_waiting) : CTL_OK;
 		how = how == CTL_OK
 			      ? put(console, at, json_string_value(json_object_get(json, "data")))
 			      : how;
@@ -228,8 +232,9 @@ static enum ctl_exit interact(struct console *console)
 {
 	const bool has_terminal = isatty(console->ctl->input) == 1 && console->ctl->is_terminal;
 	enum ctl_exit how = open_stream(console);
+	bool is_waiting; /* the stream brings it */
 
-	how = how == CTL_OK ? read_kept(console) : how;
+	how = how == CTL_OK ? read_kept(console, &is_waiting) : how;
 	if (how == CTL_OK) {
 		if (has_terminal) {
 			fprintf(console->ctl->err, "\r\n[%s, guest %u; ctrl-] ends]\r\n",
@@ -247,12 +252,18 @@ static enum ctl_exit interact(struct console *console)
 	return how;
 }
 
-/* Prints what is kept, then sends the input. */
+/* Prints what is kept, by the controller or still by the node, then sends the input. */
 static enum ctl_exit once(struct console *console)
 {
+	const uint64_t end_ms = clock_ms() + BACKLOG_MS;
 	bool is_over = false;
-	enum ctl_exit how = read_kept(console);
+	bool is_waiting = false;
+	enum ctl_exit how = read_kept(console, &is_waiting);
 
+	while (how == CTL_OK && is_waiting && clock_ms() < end_ms) {
+		poll(NULL, 0, BACKLOG_STEP_MS);
+		how = read_kept(console, &is_waiting);
+	}
 	while (how == CTL_OK && !is_over && isatty(console->ctl->input) == 0) {
 		how = take_keys(console, &is_over);
 	}

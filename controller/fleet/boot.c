@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DIGEST_LEAST = 32, DIGEST_SHOWN = 12 }; /* hexadecimal digits */
+
 struct problem {
 	const char *name, *sentence, *next;
 	bool ends;
@@ -46,16 +48,35 @@ const char *boot_problem_next(enum boot_problem problem)
 	return problems[problem].next;
 }
 
+const char *boot_short_detail(const char *detail, char to[BOOT_DETAIL_BYTES])
+{
+	size_t at = 0;
+
+	for (const char *from = detail; *from != '\0' && at + 1 < BOOT_DETAIL_BYTES;) {
+		const size_t digits = strspn(from, "0123456789abcdef");
+		const size_t taken = digits > 0 ? digits : 1;
+		size_t shown = digits >= DIGEST_LEAST ? DIGEST_SHOWN : taken;
+
+		shown = shown < BOOT_DETAIL_BYTES - 1 - at ? shown : BOOT_DETAIL_BYTES - 1 - at;
+		memcpy(to + at, from, shown);
+		at += shown;
+		from += taken;
+	}
+	to[at] = '\0';
+	return to;
+}
+
 const char *boot_problem_sentence(enum boot_problem problem, const char *detail, char *text, size_t size)
 {
 	const char *sentence = problems[problem].sentence;
 	const char *at = strstr(sentence, "%s");
+	char shorter[BOOT_DETAIL_BYTES];
 
 	if (at == NULL) {
 		(void)snprintf(text, size, "%s", sentence);
 	} else {
 		(void)snprintf(text, size, "%.*s%.100s%s", (int)(at - sentence), sentence,
-			       detail[0] != '\0' ? detail : "(no name)", at + 2);
+			       detail[0] != '\0' ? boot_short_detail(detail, shorter) : "(no name)", at + 2);
 	}
 	return text;
 }

@@ -61,7 +61,12 @@ enum boot_problem {
 const char *boot_problem_name(enum boot_problem problem);
 bool boot_problem_parse(const char *name, enum boot_problem *problem);
 bool boot_problem_ends(enum boot_problem problem);
-/* The sentence with its detail. Returns text. */
+
+enum { BOOT_STEPS_MAX = 64, BOOT_DETAIL_BYTES = 128 };
+
+/* The detail for people: of a digest its first digits. Returns to. */
+const char *boot_short_detail(const char *detail, char to[BOOT_DETAIL_BYTES]);
+/* The sentence with its detail, made short. Returns text. */
 const char *boot_problem_sentence(enum boot_problem problem, const char *detail, char *text,
 				  size_t size);
 const char *boot_problem_next(enum boot_problem problem);
@@ -85,8 +90,6 @@ enum boot_step_kind {
 bool boot_step_parse(const char *name, enum boot_step_kind *kind);
 const char *boot_step_words(enum boot_step_kind kind);
 const char *boot_step_name(enum boot_step_kind kind);
-
-enum { BOOT_STEPS_MAX = 64, BOOT_DETAIL_BYTES = 128 };
 
 struct boot_step {
 	enum boot_step_kind kind;

@@ -5,7 +5,8 @@
  * there are two machines. Later, and behind a restart of the controller, its row has the key: a datagram of a boot
  * that memory does not know brings it back. The newcomer then becomes a node of its own, the older boot gets its node
  * back, each names the other one, and neither is trusted until a person decides.
- * Hostile: anybody can send boot ids, so rows are asked for at a bounded rate; only a right tag makes a clash.
+ * Hostile: anybody can send boot ids, so rows are asked for at a bounded rate; and datagrams that were recorded, whose
+ * tag is right: a boot counts as live only when it answers what this run of the controller asked it (link/receive.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,8 @@ static void move_boot(struct fleet *fleet, struct node *from, struct node *to)
 	to->key = from->key;
 	to->replay = from->replay;
 	to->sequence = from->sequence;
+	to->is_proven = from->is_proven;
+	to->asked = from->asked;
 	/* The link's part names the node that it was made for: each makes its own anew. */
 	free_link(fleet, to);
 	free_link(fleet, from);
@@ -87,6 +90,9 @@ void clash_keep_ghost(struct fleet *fleet, struct node *node)
 		return;
 	}
 	move_boot(fleet, node, ghost);
+	/* From now on it counts only by what it answers. */
+	ghost->is_proven = false;
+	ghost->asked = 0;
 	node->ghost = ghost;
 }
 
@@ -324,6 +330,8 @@ static void bring_back(const struct lookup *lookup, struct node *node)
 	node->boot_id = lookup->boot_id;
 	memcpy(node->boot_key, lookup->key, sizeof(node->boot_key));
 	node->hello_wall_ms = lookup->started_ms;
+	node->is_proven = false;
+	node->asked = 0;
 	node->hello_ms = node->hello_last_ms = clock_ms();
 	(void)index_put(&lookup->fleet->by_boot, node->boot_id, node);
 }
@@ -349,7 +357,7 @@ static void lookup_done(void *argument, const struct fail *fail)
 		}
 	} else if (lookup->is_newest) { /* nothing followed it: it lives */
 		bring_back(lookup, node);
-		boots_return(fleet, node);
+		node->is_doubted = true; /* until a beat of it comes: no tag was checked yet */
 	}
 	fleet_unlock(fleet);
 	explicit_bzero(lookup, sizeof(*lookup));

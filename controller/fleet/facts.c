@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fleet/cpu.h"
+
 static const char *const stages[HELLO_STAGE_COUNT] = {"entry", "machine", "dma",   "memory",
 						      "cpus",  "service", "lease", "hello"};
 
@@ -42,19 +44,25 @@ static void put_seen(const struct node *node, struct json *json)
 	json_text(json, "address", inet_ntop(AF_INET, &node->ip, address, sizeof(address)));
 }
 
+static uint32_t mib_up(uint64_t bytes)
+{
+	return bytes >> 20 < UINT32_MAX ? (uint32_t)((bytes >> 20) + ((bytes & 0xfffff) != 0)) : UINT32_MAX;
+}
+
 static void put_hello(const struct hello *hello, struct json *json)
 {
 	char hex[2 * HELLO_SHA256_BYTES + 1];
-	char midr[20];
+	char midr[20], cpu[CPU_NAME_BYTES];
 
 	json_text(json, "board", hello->board);
 	json_u64(json, "cpus", hello->cpu_count);
 	json_u64(json, "gic", hello->gic_version);
 	json_u64(json, "memory_mib", hello->ram_bytes >> 20);
 	json_u64(json, "free_mib", hello->free_bytes >> 20);
-	json_u64(json, "core_mib", hello->core_bytes >> 20);
+	json_u64(json, "core_mib", mib_up(hello->core_bytes));
 	(void)snprintf(midr, sizeof(midr), "0x%08llx", (unsigned long long)hello->midr);
-	json_text(json, "cpu", midr);
+	json_text(json, "cpu", cpu_name(hello->midr, cpu));
+	json_text(json, "midr", midr);
 	json_u64(json, "counter_hz", hello->counter_hz);
 	json_text(json, "core_version", hello->core_version);
 	json_text(json, "core_build", hex_print(hello->core_build_id, HELLO_SHA256_BYTES, hex));
@@ -97,6 +105,7 @@ void facts_take(struct node *node, const struct hello *hello)
 	node->cpu_count = hello->cpu_count;
 	node->gic_version = hello->gic_version;
 	node->memory_mib = (uint32_t)(hello->ram_bytes >> 20);
+	node->core_mib = mib_up(hello->core_bytes);
 }
 
 static void get_text(const json_t *object, const char *key, char *to, size_t size)
@@ -135,6 +144,7 @@ void facts_read(struct fleet *fleet, struct node *node, const char *facts)
 	node->cpu_count = get_number(object, "cpus");
 	node->gic_version = get_number(object, "gic");
 	node->memory_mib = get_number(object, "memory_mib");
+	node->core_mib = get_number(object, "core_mib");
 	if (inet_pton(AF_INET, text, &address) == 1 && address.s_addr != 0) {
 		node_set_ip(fleet, node, address);
 	}

@@ -82,17 +82,32 @@ void fleet_link(struct fleet *fleet, const struct fleet_link *link)
 	fleet_unlock(fleet);
 }
 
-bool flow_take(struct flow *flow, uint64_t now_ms)
+/* Takes one that fits into `burst`, of what is given back at `a_second`. */
+static bool take(struct flow *flow, uint64_t now_ms, uint32_t a_second, uint32_t burst)
 {
-	const uint64_t back = (now_ms - flow->filled_ms) * FLOW_A_SECOND;
+	const uint64_t back = (now_ms - flow->filled_ms) * a_second;
 
 	flow->used = back < flow->used ? flow->used - (uint32_t)back : 0;
 	flow->filled_ms = now_ms;
-	if (flow->used + 1000 > FLOW_BURST * 1000) {
+	if (flow->used + 1000 > burst * 1000) {
 		return false;
 	}
 	flow->used += 1000;
 	return true;
+}
+
+bool flow_take(struct flow *flow, uint64_t now_ms)
+{
+	return take(flow, now_ms, FLOW_A_SECOND, FLOW_BURST);
+}
+
+bool crowd_take(struct crowd *crowd, uint64_t source, uint64_t now_ms)
+{
+	const size_t places = sizeof(crowd->sources) / sizeof(crowd->sources[0]);
+
+	return take(&crowd->all, now_ms, FLOW_A_SECOND, FLOW_BURST / 2) ||
+	       (take(&crowd->sources[source % places], now_ms, CROWD_A_SECOND, CROWD_BURST) &&
+		flow_take(&crowd->all, now_ms));
 }
 
 /* --- time --- */

@@ -102,19 +102,14 @@ struct fleet_who {
 /* `rev` 0: whatever it is; else FAIL_STALE when it is another. */
 bool fleet_admit(struct fleet *fleet, const char *id, enum admission_act act, uint64_t rev,
 		 const struct fleet_who *who, struct fail *fail);
-/* NULL: as it is. All of it in one change, or nothing. */
+/* One change of several fields, all or none of them; NULL: stays as it is. Labels are a JSON object. */
 struct fleet_edit {
-	const char *name, *labels; /* labels: a JSON object */
+	const char *name; /* "": none of its own */
+	const char *labels;
 	const bool *cordoned;
 };
 bool fleet_edit(struct fleet *fleet, const char *id, const struct fleet_edit *edit, uint64_t rev,
 		const struct fleet_who *who, struct fail *fail);
-bool fleet_rename(struct fleet *fleet, const char *id, const char *name, uint64_t rev,
-		  const struct fleet_who *who, struct fail *fail);
-bool fleet_label(struct fleet *fleet, const char *id, const char *labels_json, uint64_t rev,
-		 const struct fleet_who *who, struct fail *fail);
-bool fleet_cordon(struct fleet *fleet, const char *id, bool on, uint64_t rev,
-		  const struct fleet_who *who, struct fail *fail);
 bool fleet_reboot(struct fleet *fleet, const char *id, const struct fleet_who *who,
 		  struct fail *fail);
 bool fleet_restart_guests(struct fleet *fleet, const char *id, const struct fleet_who *who,

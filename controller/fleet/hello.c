@@ -138,6 +138,8 @@ static void begin_boot(struct fleet *fleet, struct node *node, const struct chan
 	node->key_instance = 0;
 	node->replay = (struct replay){.instance = 0};
 	node->sequence = 0;
+	node->is_proven = true;
+	node->asked = 0;
 	node->told_ms = 0;
 	node->is_crash_taken = false;
 	contact_begin(&node->contact);
@@ -369,7 +371,8 @@ static bool plan(struct fleet *fleet, struct node *node, struct change *change, 
 	if (node == NULL) {
 		node = by_evidence(fleet, hello, change->uuid, &stub);
 	}
-	if ((node == NULL || node->admission != ADMISSION_APPROVED) && !flow_take(&fleet->hellos, clock_ms())) {
+	if ((node == NULL || node->admission != ADMISSION_APPROVED) &&
+	    !crowd_take(&fleet->hellos, index_mix(&fleet->by_ip, change->from.s_addr), clock_ms())) {
 		return fail_set(fail, FAIL_LIMIT, "too many nodes say hello at once: try again");
 	}
 	if (node == NULL && place_make(fleet, &change->place)) {

@@ -21,9 +21,14 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 32;
 }
 
+uint64_t index_mix(const struct index *index, uint64_t key)
+{
+	return mix(key ^ index->secret);
+}
+
 static size_t place_of(const struct index *index, uint64_t key)
 {
-	return (size_t)mix(key ^ index->secret) & (index->room - 1);
+	return (size_t)index_mix(index, key) & (index->room - 1);
 }
 
 static size_t probe(const struct index *index, uint64_t key)

@@ -28,6 +28,8 @@ bool index_put(struct index *index, uint64_t key, void *value);
 /* Only if the key has that value. */
 void index_drop(struct index *index, uint64_t key, const void *value);
 void index_free(struct index *index);
+/* The key mixed with the table's secret: evenly spread, and not to be foreseen. */
+uint64_t index_mix(const struct index *index, uint64_t key);
 uint64_t index_of_mac(const uint8_t mac[6]);
 /* Of the table's secret and the text; "" is 0. Two texts may share one: compare what is found. */
 uint64_t index_of_text(const struct index *index, const char *text);

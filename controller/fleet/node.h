@@ -73,7 +73,7 @@ struct node {
 	char network[16], port[64], hostname[64], vendor[64];
 	char board[HELLO_BOARD_BYTES];
 	uint16_t arch;
-	uint32_t cpu_count, gic_version, memory_mib;
+	uint32_t cpu_count, gic_version, memory_mib, core_mib;
 	char release[HELLO_VERSION_BYTES];
 
 	struct in_addr peers[PEER_COUNT]; /* whence they came, never what was seen on the wire */
@@ -112,6 +112,9 @@ struct node {
 	struct seal_key key;
 	struct replay replay;
 	uint64_t sequence; /* of the last datagram to this instance */
+	/* Said hello to this run of the controller, or answered it: until then what comes may be a recording. */
+	bool is_proven;
+	uint64_t asked; /* sequence of the first datagram that it is to answer for that; 0: none */
 	void *link; /* its own, see fleet_link() */
 
 	/* the fleet's own */

@@ -37,6 +37,17 @@ struct flow {
 enum { FLOW_A_SECOND = 200, FLOW_BURST = 400 };
 bool flow_take(struct flow *flow, uint64_t now_ms); /* fleet.c; false: too many */
 
+/*
+ * The same, shared by all sources: while more than half is used each may take little, so that who floods does not keep
+ * another one out. Sources that share a place share what it may take.
+ */
+struct crowd {
+	struct flow all;
+	struct flow sources[256];
+};
+enum { CROWD_A_SECOND = 4, CROWD_BURST = 8 };
+bool crowd_take(struct crowd *crowd, uint64_t source, uint64_t now_ms);
+
 /* A stranger, and when it was last heard of. */
 struct stale {
 	char id[ID_BYTES];
@@ -68,7 +79,8 @@ struct fleet {
 	bool is_mass_loss;
 	unsigned silent; /* nodes that are suspect or down, as of the last tick */
 	uint64_t keys_refused, keys_told_ms; /* hellos with another key than their boot's */
-	struct flow sightings, hellos, lookups;
+	struct crowd sightings, hellos; /* by network and port; by address */
+	struct flow lookups;
 	struct text scratch;
 	struct printed printed[2];
 };
@@ -100,6 +112,10 @@ bool place_make(struct fleet *fleet, struct place *place); /* false: there is no
 bool place_work(struct sql *sql, struct place *place, struct fail *fail); /* in the writer's thread */
 void place_done(struct fleet *fleet, const struct place *place, bool is_stored);
 void place_gone(struct fleet *fleet, struct node *node); /* frees it and says so */
+
+/* --- wishes.c --- */
+/* The node as it is now, or why it cannot be changed. */
+struct node *node_to_change(struct fleet *fleet, const char *id, uint64_t rev, struct fail *fail);
 
 /* --- show.c --- */
 void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts);

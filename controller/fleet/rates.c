@@ -8,8 +8,8 @@
 
 #include "fleet/own.h"
 
-enum { PAGES_PER_MIB = 256 };
-enum { OWNER_FREE = 2, OWNER_CORE = 3, OWNER_SERVICE = 4, OWNER_DMA = 5, OWNER_LOADING = 6, OWNER_VM = 7 };
+static const double pages_per_mib = 256;
+enum owner { OWNER_DIRTY = 1, OWNER_FREE, OWNER_CORE, OWNER_SERVICE, OWNER_DMA, OWNER_LOADING, OWNER_VM };
 
 static float rate(uint64_t before, uint64_t now, uint64_t us)
 {
@@ -48,18 +48,24 @@ static void take_nic(struct node_readings *r, const struct beat_counters *old, u
 	r->now.rx_drop = (double)rate(a->rx_dropped, b->rx_dropped, us);
 }
 
-static void take_memory(struct node_readings *r)
+/*
+ * What is dirty is free, too: it is cleaned before it is given to anybody. The core's pages are those that it took from
+ * the pool, beside its image and the tables, which the hello told.
+ */
+static void take_memory(struct node_readings *r, const struct node *node)
 {
 	const uint64_t *pages = r->track.total.memory.pages;
 
-	r->now.memory_free = (double)pages[OWNER_FREE] / PAGES_PER_MIB;
-	r->now.memory_core = (double)pages[OWNER_CORE] / PAGES_PER_MIB;
-	r->now.memory_service = ((double)pages[OWNER_SERVICE] + (double)pages[OWNER_DMA]) / PAGES_PER_MIB;
-	r->now.memory_guest = ((double)pages[OWNER_LOADING] + (double)pages[OWNER_VM]) / PAGES_PER_MIB;
+	r->now.memory_free = ((double)pages[OWNER_DIRTY] + (double)pages[OWNER_FREE]) / pages_per_mib;
+	r->now.memory_core = (double)node->core_mib + (double)pages[OWNER_CORE] / pages_per_mib;
+	r->now.memory_service = ((double)pages[OWNER_SERVICE] + (double)pages[OWNER_DMA]) / pages_per_mib;
+	r->now.memory_guest = ((double)pages[OWNER_LOADING] + (double)pages[OWNER_VM]) / pages_per_mib;
 }
 
-static void take_series(struct node_readings *r, const struct beat_counters *old, uint32_t series, uint64_t us)
+static void take_series(const struct node *node, const struct beat_counters *old, uint32_t series, uint64_t us)
 {
+	struct node_readings *r = node->readings;
+
 	if (series < BEAT_VM_0) {
 		take_cpu(r, old, series - BEAT_CPU_0, us);
 	} else if (series < BEAT_RELEASE_0) {
@@ -67,7 +73,7 @@ static void take_series(struct node_readings *r, const struct beat_counters *old
 	} else if (series == BEAT_NIC) {
 		take_nic(r, old, us);
 	} else if (series == BEAT_MEMORY) {
-		take_memory(r);
+		take_memory(r, node);
 	}
 }
 
@@ -112,6 +118,22 @@ static void keep(struct node_readings *r, int64_t second)
 	(void)ring_put(&r->ring, second, &r->now);
 }
 
+/* The totals that take_series() will want of before the beat: a few lines of memory instead of all. */
+static void copy_old(struct beat_counters *old, const struct beat_counters *total, uint32_t present)
+{
+	for (uint32_t i = 0; i < WIRE_CPU_MAX; i++) {
+		if ((present & BEAT_BIT(BEAT_CPU_0 + i)) != 0) {
+			old->cpus[i] = total->cpus[i];
+		}
+	}
+	for (uint32_t i = 0; i < WIRE_GUEST_MAX; i++) {
+		if ((present & BEAT_BIT(BEAT_VM_0 + i)) != 0) {
+			old->vms[i] = total->vms[i];
+		}
+	}
+	old->nic = total->nic;
+}
+
 void rates_take(struct node *node, const struct beat *beat, uint64_t now_ms, int64_t wall_ms)
 {
 	struct node_readings *r = node->readings;
@@ -122,10 +144,11 @@ void rates_take(struct node *node, const struct beat *beat, uint64_t now_ms, int
 	if (r == NULL) {
 		return;
 	}
-	const struct beat_counters total = r->track.total;
 	const uint32_t seen = r->track.seen;
 	uint64_t uptime_us[BEAT_SERIES_COUNT];
+	struct beat_counters old;
 
+	copy_old(&old, &r->track.total, beat->present);
 	memcpy(uptime_us, r->track.uptime_us, sizeof(uptime_us));
 	if (!beat_track_add(&r->track, beat)) {
 		return;
@@ -137,7 +160,7 @@ void rates_take(struct node *node, const struct beat *beat, uint64_t now_ms, int
 			continue;
 		}
 		/* The first reading counts from the boot on: a mean of all that time, not what is now. */
-		take_series(r, is_first ? &r->track.total : &total, series,
+		take_series(node, is_first ? &r->track.total : &old, series,
 			    is_first ? 0 : beat->uptime_us - uptime_us[series]);
 	}
 	sum_up(r, beat->cpu_count);

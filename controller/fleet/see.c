@@ -102,8 +102,10 @@ static struct node *discover(struct fleet *fleet, const struct fleet_sighting *s
 	node_set_evidence(fleet, node, "", change->uuid);
 	learn(node, sighting);
 	facts_write(node, NULL, &change->facts);
-	happening_make(fleet, &change->happening, "node.discovered", node->id, NULL, "%s was seen on %s.", change->mac,
-		       node->network);
+	happening_make(fleet, &change->happening, "node.discovered", node->id, NULL,
+		       "%s was seen on %s: MAC address %02x:%02x:%02x:%02x:%02x:%02x.", node->id, node->network,
+		       sighting->mac[0], sighting->mac[1], sighting->mac[2], sighting->mac[3], sighting->mac[4],
+		       sighting->mac[5]);
 	if (change->facts.is_broken || !store_submit(fleet->options.store, work, done, change, &fail)) {
 		place_done(fleet, &change->place, false);
 		text_free(&change->facts);
@@ -176,6 +178,16 @@ size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most)
 	return count;
 }
 
+/* MAC addresses are made up freely: a flood is told by where it comes in, as far as a switch says it (option 82). */
+static uint64_t source_of(const struct fleet *fleet, const struct fleet_sighting *sighting)
+{
+	char place[sizeof(sighting->network) + sizeof(sighting->circuit)];
+
+	(void)snprintf(place, sizeof(place), "%.*s/%.*s", (int)sizeof(sighting->network) - 1, sighting->network,
+		       (int)sizeof(sighting->circuit) - 1, sighting->circuit);
+	return index_mix(&fleet->by_serial, index_of_text(&fleet->by_serial, place));
+}
+
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
 {
 	const int64_t wall_ms = clock_wall_ms();
@@ -187,7 +199,7 @@ void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
 
 	if (node != NULL) {
 		node->seen_ms = clock_ms();
-	} else if (is_loader && flow_take(&fleet->sightings, clock_ms())) {
+	} else if (is_loader && crowd_take(&fleet->sightings, source_of(fleet, sighting), clock_ms())) {
 		node = discover(fleet, sighting);
 	}
 	if (node != NULL && is_loader) {

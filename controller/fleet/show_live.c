@@ -24,6 +24,11 @@ static void put_whole(struct json *json, const char *key, double value)
 	json_u64(json, key, value > 0 && value < 1e15 ? (uint64_t)(value + 0.5) : 0);
 }
 
+static void put_mib(struct json *json, const char *key, double value)
+{
+	json_double(json, key, rounded(value, 0.001));
+}
+
 static void put_exits(struct json *json, const float exits[BEAT_EXIT_CAUSES])
 {
 	json_begin_object(json, "exits");
@@ -48,10 +53,10 @@ static void put_reading(struct json *json, const char *key, const struct node *n
 	put_part(json, "idle", (double)now->cpu_idle);
 	json_end_object(json);
 	json_begin_object(json, "memory");
-	put_whole(json, "guest", now->memory_guest);
-	put_whole(json, "service", now->memory_service);
-	put_whole(json, "core", now->memory_core);
-	put_whole(json, "free", now->memory_free);
+	put_mib(json, "guest", now->memory_guest);
+	put_mib(json, "service", now->memory_service);
+	put_mib(json, "core", now->memory_core);
+	put_mib(json, "free", now->memory_free);
 	json_end_object(json);
 	json_begin_object(json, "net");
 	put_whole(json, "rx_bps", now->rx_bps);

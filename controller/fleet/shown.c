@@ -114,7 +114,8 @@ static void say_problem(const struct shown_facts *facts, struct shown *shown)
 
 static void say_booting(const struct shown_facts *facts, struct shown *shown)
 {
-	static const char wait[] = "Wait: the boot's steps are on its page.";
+	static const char wait[] = "Wait: it goes on by itself.";
+	char detail[BOOT_DETAIL_BYTES];
 
 	if (facts->problem != BOOT_NONE) {
 		say_problem(facts, shown);
@@ -122,9 +123,10 @@ static void say_booting(const struct shown_facts *facts, struct shown *shown)
 		say(shown, wait, "It boots.");
 	} else if (facts->percent <= 100) {
 		say(shown, wait, "It %s%s%.80s: %u %%.", facts->step, facts->detail[0] != '\0' ? " " : "",
-		    facts->detail, facts->percent);
+		    boot_short_detail(facts->detail, detail), facts->percent);
 	} else {
-		say(shown, wait, "It %s%s%.80s.", facts->step, facts->detail[0] != '\0' ? " " : "", facts->detail);
+		say(shown, wait, "It %s%s%.80s.", facts->step, facts->detail[0] != '\0' ? " " : "",
+		    boot_short_detail(facts->detail, detail));
 	}
 }
 
@@ -169,7 +171,8 @@ static void say_stage(const struct shown_facts *facts, struct shown *shown)
 		if (facts->problem != BOOT_NONE) {
 			say_problem(facts, shown);
 		} else {
-			say(shown, "Look at its page: the boot's steps and its guests.", "Its boot failed.");
+			say(shown, "See which step of its boot was the last, and its guests' consoles.",
+			    "Its boot failed.");
 		}
 		break;
 	default:

@@ -18,9 +18,13 @@ struct http_server {
 	struct MHD_Daemon *unix_socket; /* NULL: none */
 	char boot[7]; /* first half of every request's id */
 	atomic_uint_fast64_t requests, refused, failed;
+	int gone_fd, end_fd; /* epoll of the streams' sockets, whose clients may go; -1: none */
+	pthread_t gone_thread;
+	bool has_gone_thread;
 	pthread_mutex_t lock; /* of what follows */
 	struct http_stream *streams;
 	unsigned stream_count;
+	uint64_t stream_number; /* of the newest */
 	bool is_ending;
 };
 
@@ -52,5 +56,8 @@ enum MHD_Result reply_send_problem(struct exchange *exchange, const struct fail 
 struct MHD_Response *stream_response(struct http_stream *stream);
 /* Of a reply that is not sent. */
 void stream_abandon(struct http_stream *stream);
+/* The thread that ends a stream as soon as its client has closed; false: errno. */
+bool stream_watch_start(struct http_server *server);
+void stream_watch_stop(struct http_server *server); /* when there are no streams any more */
 /* Ends all streams of a server that is_ending. */
 void stream_end_all(struct http_server *server);

@@ -74,23 +74,22 @@ static const char *known_method(const char *method)
 /* Who is at the other end. True: by the Unix socket. */
 static bool identify_peer(struct exchange *x)
 {
-	const union MHD_ConnectionInfo *address =
+	/* Each answer may stand where the one before it stood: libmicrohttpd 1.0 has one place for them. */
+	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const union MHD_ConnectionInfo *socket =
-		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t length = sizeof(peer);
 
-	if (address != NULL && address->client_addr != NULL &&
-	    address->client_addr->sa_family == AF_INET) {
-		memcpy(&x->request.from, address->client_addr, sizeof(x->request.from));
+	if (address != NULL && address->sa_family == AF_INET) {
+		memcpy(&x->request.from, address, sizeof(x->request.from));
 		return false;
 	}
-	if (address == NULL || address->client_addr == NULL ||
-	    address->client_addr->sa_family != AF_UNIX || socket == NULL) {
+	if (address == NULL || address->sa_family != AF_UNIX) {
 		return false;
 	}
-	if (getsockopt(socket->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+	info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info != NULL && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
 	    (peer.uid == 0 || peer.uid == geteuid() || peer.uid == x->server->options.owner)) {
 		struct text actor = {.most = HTTP_ACTOR_BYTES - 1};
 		text_printf(&actor, "uid:%u", peer.uid);

@@ -144,8 +144,17 @@ struct http_server *http_server_start(const struct http_server_options *options,
 	signal(SIGPIPE, SIG_IGN);
 	server->options = *options;
 	pthread_mutex_init(&server->lock, NULL);
+	server->gone_fd = server->end_fd = -1;
 	randombytes_buf(random, sizeof(random));
 	hex_print(random, sizeof(random), server->boot);
+	if (!stream_watch_start(server)) {
+		close_fd(options->fd);
+		close_fd(options->unix_fd);
+		fail_set(fail, FAIL_UNAVAILABLE, "the HTTP server did not start: no thread for its streams: %s",
+			 strerror(errno));
+		http_server_stop(server);
+		return NULL;
+	}
 	if (options->fd >= 0) {
 		server->tcp = listen_on(server, options->fd,
 					options->threads != 0 ? options->threads : 2);
@@ -186,6 +195,7 @@ void http_server_stop(struct http_server *server)
 	stream_end_all(server);
 	stop_listening(server->tcp);
 	stop_listening(server->unix_socket);
+	stream_watch_stop(server);
 	pthread_mutex_destroy(&server->lock);
 	free(server);
 }

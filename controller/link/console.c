@@ -73,6 +73,9 @@ void console_attach(struct link *link, struct console *console, struct peer *pee
 	if (console->boot_id != peer->boot_id) {
 		console_begin(link, console, peer->boot_id);
 	}
+	if (peer->output_said[console->slot] > console->head) {
+		console->head = peer->output_said[console->slot]; /* the node has a backlog to send */
+	}
 }
 
 /* --- output --- */
@@ -401,6 +404,8 @@ bool console_read(struct link *link, const char *id, unsigned slot, struct conso
 	*part = (struct console_part){.boot_id = 0};
 	fleet_lock(link->fleet);
 	struct console *console = console_hold(link, id, slot, fail);
+	const struct node *node = console != NULL ? node_by_id(link->fleet, id) : NULL;
+	const bool is_heard = node != NULL && node_is_reachable(node) && node->contact.state != CONTACT_DOWN;
 
 	fleet_unlock(link->fleet);
 	if (console == NULL) {
@@ -412,7 +417,10 @@ bool console_read(struct link *link, const char *id, unsigned slot, struct conso
 	console->wanted_until_ms = now_ms + CONSOLE_WANTED_MS;
 	console->used_ms = now_ms;
 	part->boot_id = console->boot_id;
-	part->head = console->head;
+	part->have = console->have;
+	part->head = console->head > console->have ? console->head : console->have;
+	part->is_waiting = is_heard && (console->peer == NULL || !console->peer->is_console_known ||
+					console->head > console->have);
 	part->input_waiting = console->queued;
 	part->input_dropped = console->dropped;
 	read_part(console, place, bytes, room, part);

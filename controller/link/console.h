@@ -47,7 +47,9 @@ struct console_part {
 	uint64_t offset; /* of bytes[0] */
 	size_t count; /* 0: there is nothing new */
 	uint64_t missing; /* bytes just before `offset` that were lost, or are no longer kept: a hole to show */
-	uint64_t head; /* behind the last byte that is known to be written */
+	uint64_t have; /* behind the last byte that came */
+	uint64_t head; /* behind the last byte that is known to be written; `have` or more */
+	bool is_waiting; /* the node is heard, and has output that did not come yet, or did not say how much it has */
 	bool is_other_boot; /* the reader's place was of an earlier boot */
 	uint32_t input_waiting; /* bytes typed that the node does not have */
 	uint64_t input_dropped; /* bytes typed that were dropped, in all */

@@ -155,6 +155,7 @@ struct link *link_start(const struct link_options *options, struct fail *fail)
 	memcpy(link->fds + 1, options->more, options->more_count * sizeof(options->more[0]));
 	link->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	link->rate_ms = clock_ms();
+	link->first_sequence = (uint64_t)clock_wall_ms() * 1000;
 	(void)pthread_mutex_init(&link->lock, NULL);
 	const struct fleet_link hooks = {.wake = on_wish, .free = peer_free, .argument = link};
 

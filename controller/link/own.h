@@ -66,8 +66,9 @@ struct peer {
 	struct peer *next_busy, **at_busy; /* in link->busy, when it has a console */
 	unsigned socket; /* in link->fds: where it was heard last */
 	struct console *consoles[WIRE_GUEST_MAX];
+	uint64_t output_said[WIRE_GUEST_MAX]; /* that each guest has written, as of the newest beat that said it */
 	uint64_t input_due[WIRE_GUEST_MAX];
-	bool is_input_known;
+	bool is_console_known; /* both were said */
 	uint8_t acks; /* sent, up to a few */
 	struct ack_console watch; /* generation 0: nothing was ever said */
 	bool is_watch_told; /* somebody watched: it is said in each acknowledgement */
@@ -141,6 +142,7 @@ struct link {
 #define X(name) atomic_uint_fast64_t name;
 	LINK_COUNTERS(X)
 #undef X
+	uint64_t first_sequence; /* to who is asked whether it lives: above all that earlier runs sent */
 	uint64_t told_ms; /* when dropped datagrams were last logged */
 	uint64_t dropped_before; /* of those that were logged */
 	uint64_t rate_ms;
@@ -172,6 +174,8 @@ unsigned link_receive(struct link *link, unsigned socket);
 /* The locks held. False: there is no room until link_flush(). An acknowledgement needs a node with address and key. */
 bool link_put_ack(struct link *link, struct node *node, uint64_t acked_sequence);
 bool link_put_input(struct link *link, struct node *node, const struct console_chunk *chunk);
+/* An acknowledgement without wishes that a living node answers at once; to where a datagram came from. */
+bool link_put_question(struct link *link, struct node *node, const struct in *in);
 /* Encodes, seals and sends what was put; without the locks. */
 void link_flush(struct link *link);
 /* Acknowledgements to all nodes that have a wish. Takes and lets go of the locks. */

@@ -196,10 +196,11 @@ static void take_heads(struct link *link, struct peer *peer, const struct beat_c
 		struct console *console = peer->consoles[slot];
 		const uint64_t due = said->input[slot];
 
-		if (console != NULL && peer->is_input_known && due > peer->input_due[slot]) {
+		if (console != NULL && peer->is_console_known && due > peer->input_due[slot]) {
 			console_taken(link, console, due - peer->input_due[slot], now_ms);
 		}
 		peer->input_due[slot] = due;
+		peer->output_said[slot] = said->output[slot];
 		if (console == NULL) {
 			continue;
 		}
@@ -210,7 +211,7 @@ static void take_heads(struct link *link, struct peer *peer, const struct beat_c
 		}
 		console->head = said->output[slot] > console->head ? said->output[slot] : console->head;
 	}
-	peer->is_input_known = true;
+	peer->is_console_known = true;
 }
 
 void peer_beat(struct link *link, struct peer *peer, const struct beat *beat)
@@ -262,7 +263,7 @@ static uint64_t send_input(struct link *link, struct node *node, const struct pe
 		console_changed(link, console);
 		return UINT64_MAX;
 	}
-	if (!peer->is_input_known) {
+	if (!peer->is_console_known) {
 		return console->queued_ms + CONSOLE_INPUT_LIFE_MS; /* or the beat that says it */
 	}
 	if (console->sent_ms != 0 && now_ms - console->sent_ms < console->again_ms) {

@@ -5,6 +5,17 @@
  * datagram counts only after its tag was right under the key of its boot and instance and its sequence was new; until
  * then nothing of it is believed or kept, its sender's address neither. Hostile: every byte, and after the tag still
  * all that a node says.
+ *
+ * A datagram whose tag is right may be a recording: what was seen of a boot's sequences is in memory alone, so behind a
+ * restart of the controller, and for a boot that memory had let go, any of it looks new. Such a boot is first asked:
+ *
+ *   unproven -> asked   [its newest beat: an acknowledgement of ours goes to where that came from]
+ *   asked -> proven     [a beat that has heard it, or a later one, and nothing that was not sent]
+ *   any -> proven       [it says hello]
+ *
+ * Until it is proven nothing follows from what it says: no contact, no address, no output, no clash. What we ask has a
+ * sequence above all that earlier runs sent (they are microseconds of the wall clock from the run's start), so no
+ * recording has heard it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -137,8 +148,37 @@ static bool adopt(struct node *node, const struct in *in)
 		node->key = in->key;
 		node->key_instance = in->header.instance;
 		node->sequence = 0;
+		node->asked = 0;
 	}
 	return in->header.instance == node->key_instance;
+}
+
+/* May be asked: trusted, the boot before of one that is, or in a clash. */
+static bool may_ask(const struct node *node)
+{
+	const struct node *of = node->is_ghost ? node->of : node;
+
+	return of->clash[0] != '\0' || node_is_trusted(of);
+}
+
+static bool is_proven(struct link *link, struct node *node, const struct in *in)
+{
+	const uint64_t heard = in->beat.heard_sequence;
+
+	if (!node->is_proven && node->asked != 0 && heard >= node->asked && heard <= node->sequence) {
+		node->is_proven = true;
+	}
+	if (node->is_proven || !may_ask(node)) {
+		return node->is_proven;
+	}
+	const uint64_t least = heard < INT64_MAX && heard > link->first_sequence ? heard : link->first_sequence;
+
+	if (node->asked == 0 || node->sequence < least) {
+		node->sequence = node->sequence > least ? node->sequence : least;
+		node->asked = node->sequence + 1;
+	}
+	(void)link_put_question(link, node, in);
+	return false;
 }
 
 static void take_beat(struct link *link, struct node *node, const struct beat *beat)
@@ -173,6 +213,12 @@ static void take(struct link *link, struct in *in)
 	if (in->header.instance < node->key_instance || !replay_accept(&node->replay, &in->header, &is_newest) ||
 	    !adopt(node, in)) {
 		in->verdict = IN_OLD_INSTANCE;
+		return;
+	}
+	if (in->verdict == IN_BEAT && is_newest && !is_proven(link, node, in)) {
+		return;
+	}
+	if (!node->is_proven) {
 		return;
 	}
 	if (is_newest) {

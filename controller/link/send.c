@@ -55,6 +55,25 @@ bool link_put_ack(struct link *link, struct node *node, uint64_t acked_sequence)
 	return true;
 }
 
+bool link_put_question(struct link *link, struct node *node, const struct in *in)
+{
+	if (link->out_count == LINK_BATCH || node->sequence == UINT64_MAX) {
+		return false;
+	}
+	struct out *out = &link->out[link->out_count++];
+
+	node->sequence++;
+	out->is_ack = true;
+	out->socket = in->socket;
+	out->to = in->from;
+	out->key = node->key;
+	memset(&out->ack, 0, sizeof(out->ack));
+	out->ack.boot_id = node->boot_id;
+	out->ack.instance = node->key_instance;
+	out->ack.sequence = node->sequence;
+	return true;
+}
+
 bool link_put_input(struct link *link, struct node *node, const struct console_chunk *chunk)
 {
 	struct out *out = put(link, node);

@@ -120,8 +120,8 @@ void bridge_watch(void *argument, const char *node, unsigned slot, bool on)
 	free(gone);
 }
 
-bool bridge_read(void *argument, const char *node, unsigned slot, uint64_t *from, uint64_t *start, uint64_t *end,
-		   char *to, size_t room, size_t *count, struct fail *fail)
+bool bridge_read(void *argument, const char *node, unsigned slot, struct api_console *console, char *to, size_t room,
+		 struct fail *fail)
 {
 	struct bridge *bridge = argument;
 	struct console_place place = {0}, oldest = {0};
@@ -131,18 +131,22 @@ bool bridge_read(void *argument, const char *node, unsigned slot, uint64_t *from
 	if (!console_read(bridge->link, node, slot, &oldest, &byte, 1, &first, fail)) {
 		return false;
 	}
-	*start = first.offset;
 	/* Behind the end: of an earlier boot, so all of this one is new to the reader. */
-	place.offset = *from > first.head ? first.offset : *from;
+	place.offset = console->from > first.head ? first.offset : console->from;
 	if (place.offset == 0) {
 		place.offset = first.offset;
 	}
 	if (!console_read(bridge->link, node, slot, &place, (uint8_t *)to, room, &part, fail)) {
 		return false;
 	}
-	*from = part.count > 0 ? part.offset : place.offset;
-	*end = part.head;
-	*count = part.count;
+	*console = (struct api_console){
+		.from = part.count > 0 ? part.offset : place.offset,
+		.count = part.count,
+		.oldest = first.offset,
+		.ready = part.have,
+		.newest = part.head,
+		.is_waiting = part.is_waiting,
+	};
 	return true;
 }
 

@@ -17,8 +17,8 @@ void bridge_set_api(struct bridge *bridge, struct api *api);
 /* Ends all watches. NULL is allowed. */
 void bridge_free(struct bridge *bridge);
 
-bool bridge_read(void *bridge, const char *node, unsigned slot, uint64_t *from, uint64_t *start, uint64_t *end,
-		   char *to, size_t room, size_t *count, struct fail *fail);
+bool bridge_read(void *bridge, const char *node, unsigned slot, struct api_console *part, char *to, size_t room,
+		 struct fail *fail);
 bool bridge_write(void *bridge, const char *node, unsigned slot, const char *bytes, size_t count,
 		    struct fail *fail);
 void bridge_watch(void *bridge, const char *node, unsigned slot, bool on);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "conf/value.h"
 #include "http/listen.h"
 #include "main/inherited.h"
 
@@ -187,6 +186,16 @@ static void on_sent(void *argument, struct in_addr client, const char *path, uin
 	}
 }
 
+/* Whose a transfer is, is known by its address: also of a client that has had it since an earlier run. */
+static void on_leased(void *argument, const struct lease *lease, bool is_gone)
+{
+	struct daemon *daemon = argument;
+
+	if (daemon->observe != NULL) {
+		observe_leased(daemon->observe, lease->mac, lease->address, is_gone);
+	}
+}
+
 static bool start_leases(struct daemon *daemon, struct fail *fail)
 {
 	char path[FILE_BYTES];
@@ -196,6 +205,7 @@ static bool start_leases(struct daemon *daemon, struct fail *fail)
 		.store = daemon->store,
 		.path = in_state(daemon->conf, "lease.sock", path),
 		.uid = user != NULL ? user->pw_uid : geteuid(),
+		.leased = on_leased,
 		.sent = on_sent,
 		.argument = daemon,
 	};
@@ -285,6 +295,7 @@ static bool start_server(struct daemon *daemon, struct fail *fail)
 	for (unsigned i = 0; i < conf->host_count; i++) {
 		daemon->hosts[i] = conf->hosts[i];
 	}
+	daemon->hosts[conf->host_count] = value_print(conf->people_address, daemon->people_host);
 	const struct http_server_options options = {
 		.app = daemon->api,
 		.routes = api_routes,
@@ -295,7 +306,7 @@ static bool start_server(struct daemon *daemon, struct fail *fail)
 		.owner = geteuid(),
 		.auth = daemon->auth,
 		.hosts = daemon->hosts,
-		.host_count = conf->host_count,
+		.host_count = conf->host_count + 1,
 		.assets = http_assets,
 		.asset_count = http_asset_count,
 	};

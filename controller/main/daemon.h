@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "blobs/blobs.h"
 #include "conf/conf.h"
+#include "conf/value.h"
 #include "fleet/fleet.h"
 #include "http/server.h"
 #include "leases/leases.h"
@@ -34,7 +35,8 @@ struct daemon {
 	struct http_auth *auth;
 	struct api *api;
 	struct http_server *server;
-	const char *hosts[CONF_HOSTS_MOST];
+	char people_host[VALUE_ADDRESS_BYTES]; /* which need not be 127.0.0.1 */
+	const char *hosts[CONF_HOSTS_MOST + 1];
 	char base_url[64];
 	int people_fd; /* until the server has it */
 	int monitor_fd; /* -1: none */

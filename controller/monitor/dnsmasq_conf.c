@@ -14,8 +14,7 @@
 static const char *const words[] = {
 	"port", "no-resolv", "no-hosts", "interface", "bind-interfaces", "user", "log-dhcp", "log-async",
 	"dhcp-authoritative", "no-ping", "dhcp-range", "dhcp-option", "dhcp-lease-max", "leasefile-ro", "dhcp-match",
-	"dhcp-no-override", "dhcp-boot", "enable-tftp", "tftp-max", "dhcp-host", "dhcp-ignore", "dhcp-vendorclass",
-	"dhcp-mac", "tag-if", "pxe-service",
+	"dhcp-no-override", "dhcp-boot", "enable-tftp", "tftp-max", "dhcp-host", "dhcp-ignore", "dhcp-mac", "tag-if",
 };
 
 static bool is_word(const char *line, size_t count, const char *word)

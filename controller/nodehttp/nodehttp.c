@@ -2,8 +2,8 @@
 /*
  * The routes of nodes, over a libmicrohttpd daemon of its own. Hostile: all that comes. Bodies are bounded by
  * HELLO_MAX_BYTES, connections by number, by address and by the time without progress, a hello also by HELLO_MOST_MS
- * in all, names of files by blobs_name_is_valid(). No answer has a secret in it: an answer to a hello says what the
- * node is to do, and blobs go to approved nodes alone.
+ * in all, names of files by blobs_name_is_valid(). A request that names another host is a browser's that was led here.
+ * No answer has a secret in it: an answer to a hello says what the node is to do, and blobs go to approved nodes alone.
  */
 #include "nodehttp/nodehttp.h"
 
@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/guard.h"
 #include "nodehttp/own.h"
 
 #define MANIFESTS "/v1/manifests/sha256/"
@@ -140,6 +141,21 @@ static const char *route(struct request *request, const char *path)
 	return hex;
 }
 
+/* Nodes know no names: Host is the address that they connected to. */
+static bool is_for_us(const struct request *request)
+{
+	const char *header = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Host");
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct sockaddr_in own = {.sin_family = AF_INET};
+	socklen_t size = sizeof(own);
+	char text[INET_ADDRSTRLEN];
+	const char *const host = text;
+
+	return info != NULL && getsockname(info->connect_fd, (struct sockaddr *)&own, &size) == 0 &&
+	       inet_ntop(AF_INET, &own.sin_addr, text, sizeof(text)) != NULL && guard_host_is_ours(header, &host, 1);
+}
+
 /* All headers are here. A refusal now spares the body. */
 static enum MHD_Result begin(struct nodehttp *nodehttp, struct request *request, const char *path, const char *method,
 			     bool *is_answered)
@@ -148,6 +164,9 @@ static enum MHD_Result begin(struct nodehttp *nodehttp, struct request *request,
 
 	(void)route(request, path);
 	*is_answered = true;
+	if (!is_for_us(request)) {
+		return refuse(nodehttp, request, MHD_HTTP_FORBIDDEN, "Host is not this controller's address");
+	}
 	if (request->to == TO_NOTHING) {
 		return refuse(nodehttp, request, MHD_HTTP_NOT_FOUND, "there is no such thing for nodes here");
 	}

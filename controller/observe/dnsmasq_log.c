@@ -190,15 +190,30 @@ static enum dnsmasq_says parse_dhcp(struct piece piece, struct dnsmasq_line *lin
 	if (!line->has_mac) {
 		return DNSMASQ_OTHER;
 	}
-	return says == DNSMASQ_DISCOVER && strcmp(line->text, "no address available") == 0 ? DNSMASQ_NO_ADDRESS : says;
+	if ((says == DNSMASQ_DISCOVER && strcmp(line->text, "no address available") == 0) ||
+	    (says == DNSMASQ_NAK && strcmp(line->text, "no leases left") == 0)) {
+		return DNSMASQ_NO_ADDRESS;
+	}
+	return says;
+}
+
+/* Of itself; whatever it says, a client chose none of it. */
+static enum dnsmasq_says parse_word(struct piece piece, struct dnsmasq_line *line)
+{
+	if (piece.length == 0) {
+		return DNSMASQ_OTHER;
+	}
+	keep(line, piece);
+	return starts(&piece, "FAILED to start up") || starts(&piece, "failed to ") ? DNSMASQ_FATAL : DNSMASQ_WORD;
 }
 
 bool dnsmasq_parse(const char *text, size_t length, struct dnsmasq_line *line)
 {
-	/* "dnsmasq-tftp: " to standard error, "Nov 24 19:00:00 dnsmasq-tftp[123]: " to a file. */
+	/* "dnsmasq-tftp[123]: " to standard error, "Nov 24 19:00:00 dnsmasq-tftp[123]: " to a file. */
 	enum { SYSLOG_BYTES = 16, NAME_BYTES = 12 };
 	struct piece piece = {text, length};
-	enum dnsmasq_says (*parse)(struct piece, struct dnsmasq_line *) = NULL;
+	enum dnsmasq_says (*parse)(struct piece, struct dnsmasq_line *) = parse_word;
+	bool has_pid = false;
 
 	memset(line, 0, sizeof(*line));
 	if (length > SYSLOG_BYTES && text[SYSLOG_BYTES - 1] == ' ' && text[3] == ' ' && text[9] == ':') {
@@ -213,7 +228,8 @@ bool dnsmasq_parse(const char *text, size_t length, struct dnsmasq_line *line)
 	} else if (starts(&piece, "-dhcp")) {
 		parse = parse_dhcp;
 	}
-	if (starts(&piece, "[")) {
+	has_pid = starts(&piece, "[");
+	if (has_pid) {
 		const char *close = piece.length == 0 ? NULL : memchr(piece.at, ']', piece.length);
 
 		if (close == NULL || close - piece.at > NAME_BYTES) {
@@ -225,12 +241,10 @@ bool dnsmasq_parse(const char *text, size_t length, struct dnsmasq_line *line)
 	if (!starts(&piece, ": ")) {
 		return false;
 	}
-	if (parse != NULL) {
-		line->says = parse(piece, line);
-	} else if (memmem(piece.at, piece.length, "FAILED to start up", 18) != NULL ||
-		   (starts(&piece, "failed to ") && piece.length > 0)) {
+	line->says = parse(piece, line);
+	/* Before it has a log of its own it says only what it dies of. */
+	if (line->says == DNSMASQ_WORD && !has_pid) {
 		line->says = DNSMASQ_FATAL;
-		keep(line, piece);
 	}
 	return line->says != DNSMASQ_OTHER;
 }

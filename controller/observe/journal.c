@@ -9,7 +9,7 @@
 #include "observe/journal_own.h"
 
 /* A REQUEST without a DISCOVER before it within this time is a client that remembers its address. */
-enum { ASKED_MS = 60000, RIVAL_AGAIN_MS = 600000, PASS_MS = 50 };
+enum { ASKED_MS = 60000, RIVAL_AGAIN_MS = 600000, REFUSED_AGAIN_MS = 60000, PASS_MS = 50 };
 
 struct journal *journal_new(const struct journal_options *options)
 {
@@ -135,9 +135,14 @@ static bool take_token(struct journal *journal, int64_t now_ms)
 	return true;
 }
 
+static bool is_within(int64_t before_ms, int64_t now_ms, int64_t span_ms)
+{
+	return before_ms != 0 && now_ms >= before_ms && now_ms - before_ms < span_ms;
+}
+
 static bool is_again(int64_t before_ms, int64_t now_ms)
 {
-	return before_ms != 0 && now_ms >= before_ms && now_ms - before_ms < JOURNAL_AGAIN_MS;
+	return is_within(before_ms, now_ms, JOURNAL_AGAIN_MS);
 }
 
 /* Each sighting is an event, and of a stranger a node: whoever makes up addresses makes neither without a bound. */
@@ -279,6 +284,17 @@ bool journal_frame(struct journal *journal, const struct journal_place *place, c
 	return true;
 }
 
+void journal_leased(struct journal *journal, const uint8_t mac[6], uint32_t address, bool is_gone)
+{
+	struct client *client = is_gone ? client_find(journal, mac) : client_have(journal, mac);
+
+	if (!is_gone) {
+		client_address(journal, client, address);
+	} else if (client != NULL && client->address == address) {
+		client->address = 0;
+	}
+}
+
 void journal_line(struct journal *journal, const struct dnsmasq_line *line, int64_t now_ms)
 {
 	if (line->says == DNSMASQ_NO_ADDRESS && line->has_mac) {
@@ -286,7 +302,15 @@ void journal_line(struct journal *journal, const struct dnsmasq_line *line, int6
 
 		journal_step(journal, line->mac, &step);
 	} else if (line->says == DNSMASQ_FATAL) {
-		log_error("dnsmasq", "%s", line->text);
+		log_error("dnsmasq", "it does not start: %s%s%s", journal->word, journal->word[0] != '\0' ? ": " : "",
+			  line->text);
+		journal->word[0] = '\0';
+	} else if (line->says == DNSMASQ_WORD) {
+		copy(journal->word, sizeof(journal->word), line->text);
+	} else if (line->says == DNSMASQ_REFUSED && !is_within(journal->refused_ms, now_ms, REFUSED_AGAIN_MS)) {
+		journal->refused_ms = now_ms; /* anybody can ask for a folder, again and again */
+		log_error("dnsmasq", "it cannot read %s, which a node asked for: see who may read it, and the disk",
+			  line->text);
 	} else if (line->address != 0) {
 		transfer_line(journal, line, now_ms);
 	}

@@ -47,6 +47,8 @@ bool journal_frame(struct journal *journal, const struct journal_place *place, c
 void journal_line(struct journal *journal, const struct dnsmasq_line *line, int64_t now_ms);
 /* dnsmasq's script hook: sent whole. */
 void journal_sent(struct journal *journal, uint32_t client, const char *path, uint64_t bytes, int64_t now_ms);
+/* dnsmasq's script hook: who has an address, or has it no more. What the wire showed since is newer, and stays. */
+void journal_leased(struct journal *journal, const uint8_t mac[6], uint32_t address, bool is_gone);
 /* Time went by: every JOURNAL_MOVES_MS or so. */
 void journal_pass(struct journal *journal, int64_t now_ms);
 

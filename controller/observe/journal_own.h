@@ -48,10 +48,11 @@ struct journal {
 	struct transfer *transfers;
 	uint32_t *by_address; /* client of an address; a collision only costs a guess */
 	uint64_t sightings, steps;
-	int64_t rival_ms; /* when another server was last told of */
+	int64_t rival_ms, refused_ms; /* when another server, a file that cannot be read, was last told of */
 	int64_t strangers_ms, passed_ms; /* when the tokens were last counted; of the last pass */
 	int64_t strangers; /* tokens, in thousandths */
 	uint32_t live; /* transfers that are not over */
+	char word[256]; /* dnsmasq's newest of itself */
 };
 
 enum { BY_ADDRESS = 2 * JOURNAL_CLIENTS };

@@ -8,5 +8,5 @@ $(call host_test,test_observe_frames,tests/unit/controller/test_observe_frames.c
 	controller/observe/tftp.c controller/base/fail.c)
 $(call host_test,test_observe_journal,tests/unit/controller/test_observe_journal.c $(small_wire) $(observe_pure) \
 	$(observe_base))
-$(call host_test,test_dnsmasq_log,tests/unit/controller/test_dnsmasq_log.c controller/observe/dnsmasq_log.c \
-	controller/observe/frame.c)
+$(call host_test,test_dnsmasq_log,tests/unit/controller/test_dnsmasq_log.c tests/e2e/said.c \
+	controller/observe/dnsmasq_log.c controller/observe/frame.c)

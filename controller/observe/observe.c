@@ -215,6 +215,13 @@ void observe_sent(struct observe *observe, struct in_addr client, const char *pa
 	pthread_mutex_unlock(&observe->lock);
 }
 
+void observe_leased(struct observe *observe, const uint8_t mac[6], uint32_t address, bool is_gone)
+{
+	pthread_mutex_lock(&observe->lock);
+	journal_leased(observe->journal, mac, address, is_gone);
+	pthread_mutex_unlock(&observe->lock);
+}
+
 void observe_figures(struct observe *observe, struct observe_figures *figures)
 {
 	pthread_mutex_lock(&observe->lock);

@@ -49,6 +49,9 @@ struct observe *observe_start(const struct observe_options *options, struct fail
 /* dnsmasq's script hook: a file was sent whole (any thread). `path` is hostile. */
 void observe_sent(struct observe *observe, struct in_addr client, const char *path, uint64_t bytes);
 
+/* The same: a lease (any thread). Address in host byte order. */
+void observe_leased(struct observe *observe, const uint8_t mac[6], uint32_t address, bool is_gone);
+
 struct observe_figures {
 	uint64_t frames, strange, sightings, steps, log_lines;
 	uint64_t dropped; /* by the kernel, for want of room */

@@ -2,8 +2,10 @@
 # The service image: runs at EL1 in a stage-2 map of its own, linked apart from the core.
 wire := $(addprefix netboot/wire/,error.c bundle.c tree.c manifest.c manifest_encode.c)
 # What travels between a node and its controller.
-wire_messages := $(addprefix netboot/wire/,tlv.c message.c datagram.c seal.c replay.c hello.c hello_answer.c beat.c \
-	beat_series.c beat_track.c ack.c console.c guest_state.c)
+wire_messages := $(addprefix netboot/wire/,tlv.c message.c datagram.c seal.c hmac_mbedtls.c replay.c hello.c hello_answer.c \
+	beat.c beat_series.c beat_track.c ack.c console.c guest_state.c)
+# The same in programs for this machine: WIRE_NETTLE.
+wire_messages_tool := $(subst hmac_mbedtls,hmac_nettle,$(wire_messages))
 # What decides: runs in tests too, on a fake core and a fake network.
 agent := $(addprefix hypervisor/service/,agent.c beat.c config.c desired.c digest.c fill.c guest_fdt.c guest_report.c guest_vm.c \
 	guest_want.c guests.c hello.c keep.c load.c log.c online.c place.c relay.c release.c service.c update.c)

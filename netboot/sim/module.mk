@@ -2,8 +2,8 @@
 # The small controller of make sim and the tests.
 peer_http := $(addprefix netboot/sim/peer/,request.c fault.c http.c http_reply.c catalog.c event.c)
 peer_node := $(addprefix netboot/sim/peer/,node.c console.c link.c flood.c status.c)
-$(call tool,peer,$(addprefix netboot/sim/peer/,main.c command.c control.c) $(peer_http) $(peer_node) $(wire) $(wire_messages) \
-	$(libfdt_rw) $(mbedtls_sha256))
+$(call tool,peer,$(addprefix netboot/sim/peer/,main.c command.c control.c) $(peer_http) $(peer_node) $(wire) $(wire_messages_tool) \
+	$(libfdt_rw) $(mbedtls_sha256),-lnettle)
 all += $(O)/bin/peer
 $(call host_test,test_peer,tests/unit/test_peer.c $(addprefix netboot/sim/peer/,request.c fault.c console.c node.c event.c \
 	catalog.c) $(wire) $(wire_messages) $(libfdt_rw) $(mbedtls_sha256))

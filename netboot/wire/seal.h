@@ -5,22 +5,18 @@
  * instance, cut to its first 128 bits. The header is among those bytes, so a tag holds for one direction, type, boot,
  * instance and sequence. The instance's key is HMAC-SHA-256(boot key, "aether instance" || instance as u32): the core
  * derives it for the service (abi/hvc.h, AETHER_HVC_KEY_GET), the controller by seal_derive.
- *
- * The two states that HMAC computes from the key alone are kept: each tag then costs two blocks of SHA-256 less.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <mbedtls/sha256.h>
-
 #include "wire/datagram.h"
+#include "wire/hmac.h"
 
-enum { SEAL_KEY_BYTES = 32 };
+enum { SEAL_KEY_BYTES = HMAC_KEY_BYTES };
 
 struct seal_key {
-	mbedtls_sha256_context inner;
-	mbedtls_sha256_context outer;
+	struct hmac_key hmac;
 };
 
 /* The key of one instance, made from the boot's. */

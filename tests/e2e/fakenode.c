@@ -312,9 +312,9 @@ static size_t exchange(const uint8_t *body, size_t body_bytes, char *answer, siz
 	size_t got = 0;
 
 	const int head_bytes = snprintf(head, sizeof(head),
-					"POST /v1/hello HTTP/1.1\r\nHost: controller\r\nContent-Length: %zu\r\n"
+					"POST /v1/hello HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n"
 					"Connection: close\r\n\r\n",
-					body_bytes);
+					inet_ntoa(me.server.sin_addr), body_bytes);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&me.server, sizeof(me.server)) < 0) {
 		fail("cannot connect: %s", strerror(errno));
 	}

@@ -3,6 +3,7 @@
  * For tests/e2e/provisioner: the daemon's parts that stand beside dnsmasq, around a fleet that prints what it is told.
  *     observer INTERFACE SERVER FOLDER   store, leases and observer until SIGTERM; dnsmasq's log is standard input
  *     observer --rival INTERFACE         whether another DHCP server is there: exit status 3, and its name
+ *     observer --lines                   what is understood of dnsmasq's log on standard input
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include "observe/observe.h"
 #include "observe/open.h"
 #include "observe/rival.h"
+#include "said.h"
 
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
 {
@@ -41,7 +43,7 @@ void fleet_tell(struct fleet *fleet, const char *kind, const char *node, const s
 
 static void leased(void *argument, const struct lease *lease, bool is_gone)
 {
-	(void)argument;
+	observe_leased(*(struct observe **)argument, lease->mac, lease->address, is_gone);
 	(void)printf("lease %02x %u.%u.%u.%u %s\n", lease->mac[5], lease->address >> 24, lease->address >> 16 & 255,
 		     lease->address >> 8 & 255, lease->address & 255, is_gone ? "gone" : "held");
 }
@@ -69,6 +71,20 @@ static int rival(const char *interface)
 		(void)rival_refuse(interface, &found, &fail);
 		(void)puts(fail.text);
 		return 3;
+	}
+	return 0;
+}
+
+static int lines(void)
+{
+	char text[1024], said[SAID_BYTES];
+	struct dnsmasq_line line;
+
+	while (fgets(text, sizeof(text), stdin) != NULL) {
+		(void)dnsmasq_parse(text, strcspn(text, "\n"), &line);
+		if (said_describe(&line, said)) {
+			(void)puts(said);
+		}
 	}
 	return 0;
 }
@@ -119,9 +135,12 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "--rival") == 0) {
 		return rival(argv[2]);
 	}
+	if (argc == 2 && strcmp(argv[1], "--lines") == 0) {
+		return lines();
+	}
 	if (argc == 4) {
 		return run(argv[1], argv[2], argv[3]);
 	}
-	(void)fprintf(stderr, "usage: observer INTERFACE SERVER FOLDER | --rival INTERFACE\n");
+	(void)fprintf(stderr, "usage: observer INTERFACE SERVER FOLDER | --rival INTERFACE | --lines\n");
 	return 2;
 }

@@ -15,6 +15,8 @@ $(call host_test,fuzz_dhcp,tests/fuzz/fuzz_dhcp.c tests/fuzz/replay.c $(small_la
 $(call host_test,fuzz_frames,tests/fuzz/fuzz_frames.c tests/fuzz/replay.c $(observe_pure) $(observe_base))
 $(call host_test,fuzz_lines,tests/fuzz/fuzz_lines.c tests/fuzz/replay.c controller/observe/dnsmasq_log.c \
 	controller/observe/frame.c)
+fuzz_requests := $(api_bed) $(api_c) $(api_needs) $(wire_messages) $(mbedtls_sha256)
+$(call host_test,fuzz_requests,tests/fuzz/fuzz_requests.c tests/fuzz/replay.c $(fuzz_requests),$(api_libs))
 $(call host_test,fuzz_api,tests/fuzz/fuzz_api.c tests/fuzz/replay.c $(fuzz_api),-ljansson -lsodium -lm)
 
 fuzz_sources := $(patsubst third/%,$(THIRD)/src/%,$(payload) $(wire_messages))
@@ -23,6 +25,8 @@ $(O)/fuzz/http: $(fuzz_http)
 $(O)/fuzz/http: fuzz_sources_of = $(fuzz_http)
 $(O)/fuzz/api: $(fuzz_api)
 $(O)/fuzz/api: fuzz_sources_of = $(fuzz_api) -ljansson -lsodium
+$(O)/fuzz/requests: $(filter-out third/%,$(fuzz_requests))
+$(O)/fuzz/requests: fuzz_sources_of = $(patsubst third/%,$(THIRD)/src/%,$(fuzz_requests)) $(api_libs)
 $(O)/fuzz/dhcp: $(filter-out third/%,$(small_lan))
 $(O)/fuzz/dhcp: fuzz_sources_of = $(patsubst third/%,$(THIRD)/src/%,$(small_lan))
 $(O)/fuzz/frames $(O)/fuzz/lines: $(observe_pure) $(observe_base)

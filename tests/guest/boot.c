@@ -71,7 +71,8 @@ static void check_simd(void)
 	COLLECT(31);
 #undef COLLECT
 	report_equal(any, 0, "SIMD registers hold nothing of anybody else");
-	report_equal(read_sysreg(fpcr) | read_sysreg(fpsr), 0, "FPCR and FPSR are zero");
+	/* By their numbers: clang 19 knows the names only where floating point is allowed. */
+	report_equal(read_sysreg(S3_3_C4_C4_0) | read_sysreg(S3_3_C4_C4_1), 0, "FPCR and FPSR are zero");
 }
 
 static void check_image(void)

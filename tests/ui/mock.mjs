@@ -89,8 +89,9 @@ const routes = [
 	}],
 	['GET', '/events', (_, { query }) => {
 		const before = Number(query.get('after') ?? Infinity);
-		return { items: fleet.events.filter((one) => one.index < before && (!query.get('node') || one.node === query.get('node')))
-			.slice(0, Number(query.get('limit') ?? 100)), next: '' };
+		const list = fleet.events.filter((one) => one.index < before && (!query.get('node') || one.node === query.get('node')));
+		const items = list.slice(0, Number(query.get('limit') ?? 100));
+		return { items, next: list.length > items.length ? String(items.at(-1).index) : null };
 	}],
 	['GET', '/rules', () => ({ items: fleet.rules, next: '' })],
 	['POST', '/rules', (_, { body }) => fleet.add(fleet.rules, 'r', body)],

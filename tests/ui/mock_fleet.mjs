@@ -4,7 +4,7 @@
 const WORDS = {
 	discovered: ['It was seen on the network and has not said hello.', 'Wait until it says hello, or approve it now by its MAC address.'],
 	pending: ['It said hello and waits for somebody to decide.', 'Approve or reject it.'],
-	booting: ['It fetches kernel.', 'Wait: the boot\'s steps are on its page.'],
+	booting: ['It fetches kernel.', 'Wait: it goes on by itself.'],
 	running: ['All its guests run.', 'Nothing to do.'],
 	failed: ['The transfer of vmlinuz was cut off.', 'Look at the cable and the switch port; it tries again by itself.'],
 	suspect: ['No contact for 3 s; its guests may still run.', 'Wait a few seconds.'],
@@ -23,7 +23,7 @@ const AXES = {
 };
 const FIRST = ['pending', 'discovered', 'pending', 'running', 'running', 'booting', 'failed', 'suspect', 'down', 'off', 'rejected', 'retired', 'clash', 'clash'];
 const CAUSES = ['wfi', 'stage2', 'hvc', 'sysreg', 'irq', 'smc'];
-const BLOBS = [['kernel', 11_534_336], ['initramfs', 3_276_800]];
+const BLOBS = [['kernel', 11_534_336, '1'.repeat(64)], ['initramfs', 3_276_800, '2'.repeat(64)]];
 const CONSOLE_KEPT = 65_536;
 const BEGAN = Date.now();
 const GREETING = '\x1b]0;a title that must not be set\x07\x1b]52;c;aGVsbG8=\x07[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x410fd083]\r\n' +
@@ -49,7 +49,8 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 		timers.add(timer);
 	};
 
-	function tell(kind, node, text, actor = '') {
+	function tell(kind, node, said, actor = '') {
+		const text = node ? said.replace(/^It /, `${node.name || node.id} `) : said;
 		publish('events', 'event', (index) => {
 			const event = { index, time: stamp(), kind, node: node?.id ?? '', actor, request: actor ? 'r-mock' : '', text };
 			events.unshift(event);
@@ -117,14 +118,14 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 		push('hello', '', 9);
 		push('manifest', 'aether.dtb', 30, 2210);
 		if (state === 'failed') {
-			steps.push({ kind: 'blob', detail: BLOBS[0][0], start: stamp(at), end: stamp(at + 900), bytes: 4_194_304, total: BLOBS[0][1], problem: 'transfer-cut' });
+			steps.push({ kind: 'blob', detail: BLOBS[0][2], start: stamp(at), end: stamp(at + 900), bytes: 4_194_304, total: BLOBS[0][1], problem: 'transfer-cut' });
 		} else {
-			BLOBS.forEach(([name, size]) => push('blob', name, size / 16_000, size));
-			push('guest', 'linux', 1420);
+			BLOBS.forEach(([, size, sha256]) => push('blob', sha256, size / 16_000, size));
+			push('guest', 'vm0', 1420);
 		}
 		const boot = { id: digits(hidden.get(node.id).seed + 0xb000, 16), started: steps[0].start, ended: null,
 			outcome: state === 'failed' ? 'transfer-cut' : 'running', problem: state === 'failed' ? 'transfer-cut' : null,
-			text: state === 'failed' ? 'The transfer of kernel was cut off.' : null, steps };
+			text: state === 'failed' ? `The transfer of ${BLOBS[0][2]} was cut off.` : null, steps };
 		hidden.get(node.id).boots.unshift(boot);
 		node.boot = { id: boot.id, started: boot.started, step: state === 'failed' ? 'blob' : 'guest', percent: null, problem: boot.problem };
 		if (state === 'booting') {
@@ -142,7 +143,7 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 		own.boots.length = Math.min(own.boots.length, 6);
 		node.guests = [];
 		const plan = [['discover', '', 150, 0], ['offer', node.address, 100, 0], ['file', 'aether.img', 400, 2_097_152], ['hello', '', 50, 0],
-			['manifest', 'aether.dtb', 80, 2210], ...BLOBS.map(([name, size]) => ['blob', name, 500, size]), ['guest', 'linux', 500, 0]];
+			['manifest', 'aether.dtb', 80, 2210], ...BLOBS.map(([, size, sha256]) => ['blob', sha256, 500, size]), ['guest', 'vm0', 500, 0]];
 		const say = { discover: 'asks for an address', offer: 'was offered an address', file: 'loads', hello: 'said hello', manifest: 'reads the manifest',
 			blob: 'fetches', guest: 'starts its guest' };
 		function step(i) {
@@ -286,7 +287,7 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 	return {
 		events, rules: [], tokens: [], settings: { interval_ms: 1000 },
 		release: { name: 'aether', version: '0.3.0', manifest: 'a1b2c3'.padEnd(64, '0'),
-			blobs: BLOBS.map(([kind, size], i) => ({ kind, bytes: size, sha256: String(i + 1).repeat(64) })) },
+			blobs: BLOBS.map(([kind, size, sha256]) => ({ kind, bytes: size, sha256 })) },
 		list: () => [...nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
 		find: (id) => nodes.get(id),
 		boots: (node) => hidden.get(node.id).boots,
@@ -311,10 +312,10 @@ export function makeFleet({ count, rate, publish, console: stream }) {
 				.map((node) => [node.id, (({ time, ...rest }) => rest)(figure(node, Date.now()))])),
 		}),
 		system: () => ({
-			version: '0.3.0', time: stamp(), started: stamp(BEGAN), power: true, dhcp: { state: 'serving' },
+			version: '0.3.0', time: stamp(), started: stamp(BEGAN), power: true, dhcp: { state: 'up', why: null },
 			process: { cpu_user_s: process.cpuUsage().user / 1e6, cpu_system_s: process.cpuUsage().system / 1e6, rss_bytes: process.memoryUsage().rss },
 			database: { bytes: 1_441_792 },
-			networks: [{ interface: 'aether0', mode: 'authoritative', range: '10.77.0.10-10.77.3.250', unknown: 'enroll' }],
+			networks: [{ interface: 'aether0', mode: 'authoritative', address: '10.77.0.1/22', first: '10.77.0.10', last: '10.77.3.250', unknown: 'enroll' }],
 		}),
 		act(id, what, body) {
 			const node = nodes.get(id);

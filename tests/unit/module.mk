@@ -58,3 +58,15 @@ $(call host_test,test_service_death,tests/unit/test_service_death.c tests/unit/s
 $(call host_test,test_kdf,tests/unit/test_kdf.c hypervisor/lib/kdf.c $(mbedtls_sha256))
 $(call host_test,test_trace_print,tests/unit/test_trace_print.c hypervisor/tools/trace_print.c \
 	hypervisor/tools/elf_symbols.c hypervisor/lib/crc32.c)
+
+# The controller's threads under ThreadSanitizer: the unit tests that have some, and aetherd under the bench's load.
+tsan_tests := $(addprefix test_,bus store leases link link_console nodehttp http_server api_use api_stream fleet_clash fleet_flood)
+tsan_build = $(MAKE) O=$(O)/tsan SANITIZE=thread cc.tool='$(cc.native) -fsanitize=thread'
+.PHONY: tsan
+tsan: $(O)/bin/controller-bench $(O)/guest.bundle ## the controller under ThreadSanitizer: two minutes, not part of the tests
+	$(Q)$(tsan_build) $(tsan_tests:%=$(O)/tsan/tests/%) $(O)/tsan/bin/aetherd
+	$(Q)for test in $(tsan_tests); do $(O)/tsan/tests/$$test || exit; done
+	$(Q)rm -f $(O)/tsan/race.*
+	$(Q)TSAN_OPTIONS=log_path=$(abspath $(O))/tsan/race BENCH_SECONDS=5 $(O)/bin/controller-bench \
+		$(abspath $(O))/tsan/bin/aetherd $(abspath $(O))/guest.bundle 1000
+	$(Q)! cat $(O)/tsan/race.* 2>/dev/null

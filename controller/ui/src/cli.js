@@ -26,6 +26,7 @@ export const cli = {
 	addRule: ({ network, serial, mac, count, ends }) => line('rule', 'add', ...(network ? ['--network', network] : []), ...(serial ? ['--serial', serial] : []), ...(mac ? ['--mac', mac] : []),
 		'--count', count || 'N', '--ends', ends || 'TIME'),
 	removeRule: (id) => line('rule', 'remove', id),
+	tokens: () => line('token', 'list'),
 	addToken: (name, ends) => line('token', 'add', name || 'NAME', ...(ends ? ['--ends', ends] : [])),
 	removeToken: (id) => line('token', 'remove', id),
 	signIn: () => line('sign-in'),

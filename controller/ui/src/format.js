@@ -74,6 +74,26 @@ export function ago(time, now) {
 	return `${many} ${unit} ago`;
 }
 
+// The processor that a MIDR names, as its maker does: 0x410fd083 is a Cortex-A72 r0p3.
+const parts = {
+	0x41: { 0xd03: 'Cortex-A53', 0xd04: 'Cortex-A35', 0xd05: 'Cortex-A55', 0xd07: 'Cortex-A57', 0xd08: 'Cortex-A72', 0xd09: 'Cortex-A73',
+		0xd0a: 'Cortex-A75', 0xd0b: 'Cortex-A76', 0xd0c: 'Neoverse N1', 0xd40: 'Neoverse V1', 0xd41: 'Cortex-A78', 0xd49: 'Neoverse N2' },
+	0x00: { 0x051: 'QEMU max' },
+};
+export function processor(midr) {
+	const value = /^0x[0-9a-f]{1,8}$/i.test(midr ?? '') ? Number(midr) : NaN;
+	const name = parts[value >>> 24]?.[(value >>> 4) & 0xfff];
+	return Number.isNaN(value) || !name ? midr : `${name} r${(value >>> 20) & 15}p${value & 15}`;
+}
+
+// What people call a board whose device tree says `compatible`; others stand as they are.
+const boards = {
+	'linux,dummy-virt': 'QEMU virt', 'raspberrypi,3-model-b': 'Raspberry Pi 3 B', 'raspberrypi,3-model-b-plus': 'Raspberry Pi 3 B+',
+	'raspberrypi,4-model-b': 'Raspberry Pi 4 B', 'raspberrypi,4-compute-module': 'Raspberry Pi CM4', 'raspberrypi,400': 'Raspberry Pi 400',
+	'raspberrypi,5-model-b': 'Raspberry Pi 5 B',
+};
+export const board = (compatible) => (Object.hasOwn(boards, compatible ?? '') ? boards[compatible] : compatible);
+
 const two = (number) => String(number).padStart(2, '0');
 const clockOf = (date) => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 

@@ -22,7 +22,7 @@ int tool_listen(int argc, char **argv)
 		fputs("sim-tool: listen PORT COMMAND...\n", stderr);
 		return 2;
 	}
-	for (long port = first; port < first + TRIES; port++) {
+	for (unsigned port = (unsigned)first; port < (unsigned)first + TRIES; port++) {
 		const struct sockaddr_in address = {
 			.sin_family = AF_INET,
 			.sin_port = htons((uint16_t)port),
@@ -47,7 +47,7 @@ int tool_listen(int argc, char **argv)
 		if (high != FD) {
 			close(high);
 		}
-		snprintf(text, sizeof(text), "%ld", port);
+		snprintf(text, sizeof(text), "%u", port);
 		setenv("SIM_PORT", text, 1);
 		setenv("LISTEN_FDS", "1", 1);
 		setenv("LISTEN_FDNAMES", "people", 1);

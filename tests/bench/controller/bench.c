@@ -5,6 +5,8 @@
  * measured says why, and the others go on.
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,9 +311,21 @@ static void head(void)
 	row("what", "reach", -1, "measured");
 }
 
+/* aetherd reads its configuration's paths from that file's folder. */
+static const char *absolute(const char *path, char to[PATH_MAX])
+{
+	if (realpath(path, to) == NULL) {
+		fprintf(stderr, "bench: %s: %s; next step: make everything\n", path, strerror(errno));
+		exit(2);
+	}
+	return to;
+}
+
 int main(int argc, char **argv)
 {
 	static const unsigned sizes[] = {64, 1000, CAPACITY};
+	static char program_path[PATH_MAX];
+	static char bundle_path[PATH_MAX];
 	bool ok = true;
 
 	if (argc < 2 || argc > 5 || (argc == 5 && strcmp(argv[3], "serve") != 0)) {
@@ -321,14 +335,16 @@ int main(int argc, char **argv)
 	if (getenv("BENCH_SECONDS") != NULL && atoi(getenv("BENCH_SECONDS")) >= 5) {
 		seconds_long = (unsigned)atoi(getenv("BENCH_SECONDS"));
 	}
-	const char *bundle = argc > 2 && argv[2][0] != '\0' ? argv[2] : NULL;
+	const char *program = absolute(argv[1], program_path);
+	const char *bundle = argc > 2 && argv[2][0] != '\0' ? absolute(argv[2], bundle_path) : NULL;
+
 	if (argc == 5 && strcmp(argv[3], "serve") == 0) {
-		return serve((unsigned)strtoul(argv[4], NULL, 10), argv[1], bundle);
+		return serve((unsigned)strtoul(argv[4], NULL, 10), program, bundle);
 	}
 	head();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		if (argc < 4 || strtoul(argv[3], NULL, 10) == sizes[i]) {
-			ok = measure(sizes[i], argv[1], bundle) && ok;
+			ok = measure(sizes[i], program, bundle) && ok;
 		}
 	}
 	return ok ? 0 : 1;

@@ -21,7 +21,8 @@ enum {
 	END_MS = 10000,
 	HANDED_FD = 3,
 	PORT_FIRST = 20000,
-	PORT_COUNT = 10000
+	PORT_COUNT = 10000,
+	LOG_BYTES = 2048
 };
 
 static void pause_ms(long ms)
@@ -58,6 +59,23 @@ static bool make_token(struct subject *subject)
 	return subject->token[0] != '\0';
 }
 
+/* The folder is gone soon, and the log with it. */
+static void print_log(const struct subject *subject)
+{
+	char bytes[LOG_BYTES];
+	FILE *file = fopen(subject->log, "re");
+
+	if (file == NULL) {
+		fprintf(stderr, "  (there is none)\n");
+		return;
+	}
+	if (fseek(file, -(long)sizeof(bytes), SEEK_END) != 0) {
+		rewind(file); /* it is shorter */
+	}
+	fwrite(bytes, 1, fread(bytes, 1, sizeof(bytes), file), stderr);
+	fclose(file);
+}
+
 static bool wait_for_socket(const struct subject *subject)
 {
 	const uint64_t until_ms = clock_ms() + START_MS;
@@ -76,7 +94,8 @@ static bool wait_for_socket(const struct subject *subject)
 		}
 		pause_ms(20);
 	}
-	fprintf(stderr, "bench: aetherd does not serve; %s says why\n", subject->log);
+	fprintf(stderr, "bench: aetherd does not serve; the end of its log:\n");
+	print_log(subject);
 	return false;
 }
 
@@ -121,8 +140,8 @@ bool subject_start(struct subject *subject, const char *program, const char *bun
 		if (subject->observes) {
 			hand_observer();
 		}
-		if (freopen(subject->log, "we", stderr) != NULL &&
-		    freopen("/dev/null", "we", stdout) != NULL) {
+		/* Not "we": aetherd would have no standard error. */
+		if (freopen(subject->log, "w", stderr) != NULL && freopen("/dev/null", "w", stdout) != NULL) {
 			execl(program, program, "-c", path, (char *)NULL);
 		}
 		_exit(127);

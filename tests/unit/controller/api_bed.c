@@ -24,6 +24,7 @@ struct api_bed bed;
 struct client_answer answer;
 static pthread_mutex_t console_lock = PTHREAD_MUTEX_INITIALIZER;
 static json_t *description;
+static bool was_answered[API_ROUTES_MOST];
 
 static bool power(void *argument, const char *node, const char *action, struct fail *fail)
 {
@@ -32,20 +33,23 @@ static bool power(void *argument, const char *node, const char *action, struct f
 	return !bed.power_fails || fail_set(fail, FAIL_UNAVAILABLE, "the driver said no");
 }
 
-static bool console_read(void *argument, const char *node, unsigned slot, uint64_t *from,
-			 uint64_t *start, uint64_t *end, char *to, size_t room, size_t *count,
-			 struct fail *fail)
+static bool console_read(void *argument, const char *node, unsigned slot, struct api_console *part,
+			 char *to, size_t room, struct fail *fail)
 {
 	(void)argument;
 	if (strcmp(node, bed.node) != 0 || slot != 0) {
 		return fail_set(fail, FAIL_NOT_FOUND, "there is no such console");
 	}
 	pthread_mutex_lock(&console_lock);
-	*start = 0;
-	*end = bed.output_bytes;
-	*from = *from < *end ? *from : *end;
-	*count = *end - *from < room ? (size_t)(*end - *from) : room;
-	memcpy(to, bed.output + *from, *count);
+	const uint64_t ready = bed.output_late > 0 && bed.output_late-- > 0 ? 0 : bed.output_bytes;
+	const uint64_t from = part->from < ready ? part->from : ready;
+	const size_t count = ready - from < room ? (size_t)(ready - from) : room;
+	*part = (struct api_console){.from = from,
+				     .count = count,
+				     .ready = ready,
+				     .newest = bed.output_bytes,
+				     .is_waiting = ready < bed.output_bytes};
+	memcpy(to, bed.output + from, count);
 	pthread_mutex_unlock(&console_lock);
 	return true;
 }
@@ -333,6 +337,8 @@ void api_check(const char *method, const char *target, const struct client_answe
 	const json_t *responses = json_object_get(route, "responses");
 	const json_t *response =
 		json_object_get(responses, reply->status < 300 ? status : "default");
+	assert_true(api_route_count <= API_ROUTES_MOST);
+	was_answered[match.route - api_routes] |= reply->status < 300;
 	if (response == NULL) {
 		fail_msg("%s %s: %s is not described", method, target, status);
 	}
@@ -352,6 +358,11 @@ void api_check(const char *method, const char *target, const struct client_answe
 		fail_msg("%s %s: not as described: %.300s", method, target, reply->body);
 	}
 	json_decref(value);
+}
+
+bool api_was_answered(size_t route)
+{
+	return was_answered[route];
 }
 
 unsigned api_ask(const char *method, const char *target, const char *headers, const char *body)

@@ -7,6 +7,8 @@
 #include "api/api.h"
 #include "unit/controller/client.h"
 
+enum { API_ROUTES_MOST = 128 };
+
 struct api_bed {
 	char folder[64], database[96], socket[96];
 	uint16_t port;
@@ -23,6 +25,7 @@ struct api_bed {
 	/* the made-up console: what was written by the guest, and typed */
 	char output[8192];
 	size_t output_bytes;
+	unsigned output_late; /* so often it is asked for before it has come from the node */
 	char typed[128];
 	int watchers;
 	unsigned power_acts;
@@ -45,4 +48,6 @@ const char *api_member(const char *path);
 json_t *api_description(void);
 /* Checks what a route answered against its schema. */
 void api_check(const char *method, const char *target, const struct client_answer *reply);
+/* A success of that route of api_routes was checked. */
+bool api_was_answered(size_t route);
 void api_console_say(const char *text);

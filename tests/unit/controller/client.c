@@ -165,21 +165,30 @@ const char *client_header(const struct client_answer *answer, const char *name)
 	return NULL;
 }
 
+/* Whether one of the lines begins so: "localhost:81" in the value of another is no Host. */
+static bool has_line(const char *headers, const char *name)
+{
+	for (const char *line = headers; line != NULL && *line != '\0'; line += strcspn(line, "\n")) {
+		line += *line == '\n';
+		if (strncasecmp(line, name, strlen(name)) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void ask(int fd, const char *method, const char *target, const char *headers,
 		const char *body, struct client_answer *answer)
 {
 	char head[CLIENT_HEAD_BYTES];
-	const bool has_host = headers != NULL && strcasestr(headers, "host:") != NULL;
 	int count = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\n%s%sConnection: close\r\n",
-			     method, target, has_host ? "" : "Host: localhost\r\n",
+			     method, target, has_line(headers, "host:") ? "" : "Host: localhost\r\n",
 			     headers != NULL ? headers : "");
 
 	if (body != NULL) {
 		count += snprintf(head + count, sizeof(head) - (size_t)count,
 				  "Content-Length: %zu\r\n%s", strlen(body),
-				  headers != NULL && strcasestr(headers, "content-type:") != NULL
-					  ? ""
-					  : "Content-Type: application/json\r\n");
+				  has_line(headers, "content-type:") ? "" : "Content-Type: application/json\r\n");
 	}
 	count += snprintf(head + count, sizeof(head) - (size_t)count, "\r\n");
 	if (fd >= 0) {

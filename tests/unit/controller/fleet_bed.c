@@ -154,15 +154,20 @@ bool machine_hello(struct machine *machine, struct hello_answer *answer, struct 
 		.mac_count = 1,
 		.cpu_count = 2,
 		.gic_version = 3,
+		.midr = 0x410fd083,
 		.ram_bytes = UINT64_C(1) << 30,
+		.core_bytes = (UINT64_C(6) << 20) + 1,
 		.core_version = "0.3.0",
 		.stage_count = 2,
 		.stage_us = {100, 2000},
 	};
-	const struct sockaddr_in from = {
+	struct sockaddr_in from = {
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(0x0a4d0000u + 100u + machine->number + (machine->has_no_serial ? 32768 : 0))};
 
+	if (machine->from != 0) {
+		from.sin_addr.s_addr = htonl(machine->from);
+	}
 	memset(hello.boot_key, machine->key, sizeof(hello.boot_key));
 	mac_of(machine->number, hello.macs[0]);
 	hello.macs[0][1] = (uint8_t)(hello.macs[0][1] + machine->is_other_mac);
@@ -215,6 +220,9 @@ bool machine_beat(struct machine *machine, enum wire_guest_state state)
 	beat->counters.cpus[0].core_us += 50000;
 	beat->counters.vms[0].exits[2] += 500;
 	beat->counters.nic.rx_bytes += 1000;
+	beat->counters.memory.pages[1] = 256 * 100; /* dirty, free, the core's, a guest's */
+	beat->counters.memory.pages[2] = 256 * 11;
+	beat->counters.memory.pages[3] = 256 * 4;
 	beat->counters.memory.pages[7] = 256 * 512;
 	mac_of(machine->number, beat->mac);
 	fleet_lock(bed.fleet);
@@ -344,4 +352,19 @@ void bed_sighting(struct fleet_sighting *sighting, unsigned number)
 {
 	*sighting = (struct fleet_sighting){.arch = 22, .network = "lan0", .vendor_class = "U-Boot.armv8"};
 	mac_of(number, sighting->mac);
+}
+
+bool bed_rename(const char *id, const char *name, uint64_t rev, struct fail *fail)
+{
+	return fleet_edit(bed.fleet, id, &(const struct fleet_edit){.name = name}, rev, &bed_who, fail);
+}
+
+bool bed_label(const char *id, const char *labels, uint64_t rev, struct fail *fail)
+{
+	return fleet_edit(bed.fleet, id, &(const struct fleet_edit){.labels = labels}, rev, &bed_who, fail);
+}
+
+bool bed_cordon(const char *id, bool on, uint64_t rev, struct fail *fail)
+{
+	return fleet_edit(bed.fleet, id, &(const struct fleet_edit){.cordoned = &on}, rev, &bed_who, fail);
 }

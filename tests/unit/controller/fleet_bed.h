@@ -30,6 +30,7 @@ struct machine {
 	struct beat beat; /* what its next beat says */
 	bool has_no_serial;
 	bool is_other_mac; /* 52:55:... */
+	uint32_t from; /* address that its hello comes from; 0: one of its own */
 	bool has_crash;
 };
 void machine_make(struct machine *machine, unsigned number, uint64_t boot_id);
@@ -62,4 +63,7 @@ struct seen bed_see_id(const char *id);
 int64_t bed_count(const char *sql);
 /* A statement of a test, durable. */
 bool bed_change(const char *sql, struct fail *fail);
+bool bed_rename(const char *id, const char *name, uint64_t rev, struct fail *fail);
+bool bed_label(const char *id, const char *labels, uint64_t rev, struct fail *fail);
+bool bed_cordon(const char *id, bool on, uint64_t rev, struct fail *fail);
 void bed_sighting(struct fleet_sighting *sighting, unsigned number);

@@ -198,6 +198,8 @@ static void wrong_members_are_refused(void **state)
 	} others[] = {
 		{"GET", "/api/v1/nodes?limit=1001", NULL},
 		{"GET", "/api/v1/nodes?limit=x", NULL},
+		{"GET", "/api/v1/nodes?state=runing", NULL},
+		{"GET", "/api/v1/nodes?admission=aproved", NULL},
 		{"GET", "/api/v1/events?after=x", NULL},
 		{"GET", "/api/v1/events?node=x", NULL},
 		{"GET", "/api/v1/stream?topics=everything", NULL},

@@ -51,6 +51,8 @@ static void nodes_are_shown_and_changed(void **state)
 	assert_string_equal(api_member("items.0.id"), bed.node);
 	assert_int_equal(api_ask("GET", "/api/v1/nodes?q=nothing", NULL, NULL), 200);
 	assert_string_equal(api_member("items"), "[]");
+	assert_int_equal(api_ask("GET", "/api/v1/nodes?state=discovered&admission=&q=shelf", NULL, NULL), 200);
+	assert_string_equal(api_member("items.0.id"), bed.node);
 }
 
 static void nodes_are_admitted(void **state)
@@ -87,6 +89,10 @@ static void nodes_are_admitted(void **state)
 	assert_int_equal(api_ask("GET", node("/boots"), NULL, NULL), 200);
 	assert_int_equal(api_ask("GET", node("/telemetry"), NULL, NULL), 200);
 	assert_int_equal(api_ask("POST", node("/reject"), NULL, NULL), 409);
+	api_bed_see(3, other);
+	snprintf(target, sizeof(target), "/api/v1/nodes/%s/reject", other);
+	assert_int_equal(api_ask("POST", target, NULL, NULL), 200);
+	assert_string_equal(api_member("admission"), "rejected");
 }
 
 static void wait_for(const char *place, const char *wanted)
@@ -117,6 +123,20 @@ static void operations_go_on_behind(void **state)
 	wait_for(client_header(&answer, "Location"), "failed");
 	assert_string_equal(api_member("text"), "the driver said no");
 	bed.power_fails = false;
+	/* Each says what was asked, and how it ended. */
+	char events[64];
+	snprintf(events, sizeof(events), "/api/v1/events?node=%s", bed.node);
+	assert_int_equal(api_ask("GET", events, NULL, NULL), 200);
+	const char *const told[] = {
+		"The power driver is asked to switch it on.",
+		"The power driver has switched it on.",
+		"The power driver is asked to reset it.",
+		"The power driver did not reset it: the driver said no",
+	};
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		assert_non_null(strstr(answer.body, told[i]));
+	}
+	assert_non_null(strstr(answer.body, "\"power.reset.failed\""));
 	assert_int_equal(api_ask("POST", node("/reboot"), NULL, NULL), 202);
 	assert_string_equal(api_member("kind"), "reboot");
 	char place[64];
@@ -126,6 +146,29 @@ static void operations_go_on_behind(void **state)
 	assert_string_equal(api_member("state"), "running");
 	api_bed_hello(1, 101);
 	wait_for(place, "succeeded");
+}
+
+static bool run_sql(struct sql *sql, void *text, struct fail *fail)
+{
+	return sql_run(sql, fail, text, "");
+}
+
+/* Those of long ago go while the controller runs, not only when it starts. */
+static void old_operations_are_forgotten(void **state)
+{
+	static char old[] = "INSERT INTO operation (id, kind, node, state, created_ms, ended_ms) VALUES "
+			    "('o-0123456789', 'power.on', '', 'succeeded', 1, 2)";
+	unsigned asked = 0;
+	struct fail fail;
+
+	(void)state;
+	assert_true(store_change(bed.store, run_sql, NULL, old, &fail));
+	assert_int_equal(api_ask("GET", "/api/v1/operations/o-0123456789", NULL, NULL), 200);
+	while (asked++ < 100 && api_ask("GET", "/api/v1/operations/o-0123456789", NULL, NULL) == 200) {
+		assert_int_equal(api_ask("POST", node("/power"), NULL, "{\"action\":\"on\"}"), 202);
+		wait_for(client_header(&answer, "Location"), "succeeded");
+	}
+	assert_int_equal(answer.status, 404);
 }
 
 static void a_key_does_it_once(void **state)
@@ -166,11 +209,6 @@ static void a_key_does_it_once(void **state)
 	assert_int_equal(
 		api_ask("POST", "/api/v1/tokens", "Idempotency-Key: k3\r\n", "{\"name\":\"x\"}"),
 		409);
-}
-
-static bool run_sql(struct sql *sql, void *text, struct fail *fail)
-{
-	return sql_run(sql, fail, text, "");
 }
 
 /* The controller ends, or its disk is full, between the act and its answer. */
@@ -261,6 +299,7 @@ static void signing_in_and_out(void **state)
 	client_free(&answer);
 	client_ask(bed.port, "DELETE", "/api/v1/session", cookie, NULL, &answer);
 	assert_int_equal(answer.status, 204);
+	api_check("DELETE", "/api/v1/session", &answer);
 	client_free(&answer);
 	client_ask(bed.port, "GET", "/api/v1/session", cookie, NULL, &answer);
 	assert_int_equal(answer.status, 401);
@@ -307,8 +346,15 @@ static void tokens_rules_and_settings(void **state)
 static void events_are_told(void **state)
 {
 	(void)state;
-	usleep(200000); /* those that do not wait */
-	assert_int_equal(api_ask("GET", "/api/v1/events?limit=1000", NULL, NULL), 200);
+	/* Some are written down after the answer. */
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(api_ask("GET", "/api/v1/events?limit=1000", NULL, NULL), 200);
+		if (strstr(answer.body, "\"session.started\"") != NULL &&
+		    strstr(answer.body, "\"token.made\"") != NULL) {
+			break;
+		}
+		usleep(10000);
+	}
 	assert_non_null(strstr(answer.body, "\"session.started\""));
 	assert_non_null(strstr(answer.body, "\"token.made\""));
 	assert_non_null(strstr(answer.body, "node.approved"));
@@ -338,6 +384,21 @@ static void consoles_are_bytes(void **state)
 	assert_int_equal(api_ask("GET", node("/consoles/99"), NULL, NULL), 404);
 }
 
+static void the_release_is_shown(void **state)
+{
+	static char blob[] = "INSERT INTO blob (sha256, bytes, kind, created_ms) VALUES ('aa', 5, 'manifest', 1)";
+	static char release[] = "INSERT INTO release (manifest, name, version, created_ms, is_builtin) "
+				"VALUES ('aa', 'guest', '7', 1, 1)";
+	struct fail fail;
+
+	(void)state;
+	assert_true(store_change(bed.store, run_sql, NULL, blob, &fail) &&
+		    store_change(bed.store, run_sql, NULL, release, &fail));
+	assert_int_equal(api_ask("GET", "/api/v1/release", NULL, NULL), 200);
+	assert_string_equal(api_member("version"), "7");
+	assert_string_equal(api_member("blobs.0.bytes"), "5");
+}
+
 static void the_controller_shows_itself(void **state)
 {
 	(void)state;
@@ -351,12 +412,25 @@ static void the_controller_shows_itself(void **state)
 	assert_string_equal(api_member("openapi"), "3.1.0");
 }
 
+/* A new route is one that something here asks and that openapi.json describes; streams have a test of their own. */
+static void every_route_was_answered(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < api_route_count; i++) {
+		if (!api_was_answered(i) && strstr(api_routes[i].pattern, "/stream") == NULL) {
+			fail_msg("no success of %s %s was compared with openapi.json", api_routes[i].method,
+				 api_routes[i].pattern);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nodes_are_shown_and_changed),
 		cmocka_unit_test(nodes_are_admitted),
 		cmocka_unit_test(operations_go_on_behind),
+		cmocka_unit_test(old_operations_are_forgotten),
 		cmocka_unit_test(a_key_does_it_once),
 		cmocka_unit_test(a_key_outlives_a_kill),
 		cmocka_unit_test(a_link_outlives_a_full_disk),
@@ -364,7 +438,9 @@ int main(void)
 		cmocka_unit_test(tokens_rules_and_settings),
 		cmocka_unit_test(events_are_told),
 		cmocka_unit_test(consoles_are_bytes),
+		cmocka_unit_test(the_release_is_shown),
 		cmocka_unit_test(the_controller_shows_itself),
+		cmocka_unit_test(every_route_was_answered),
 	};
 
 	return cmocka_run_group_tests(tests, api_bed_make, api_bed_remove);

@@ -90,7 +90,7 @@ static void a_clash_without_room_takes_the_trust(void **state)
 	machine_run(&real);
 	memcpy(id, bed_see(0x1001).id, sizeof(id));
 	fleet_lock(bed.fleet);
-	for (unsigned i = 0; bed.fleet->count < FLEET_NODES_MAX; i++) {
+	while (bed.fleet->count < FLEET_NODES_MAX) {
 		char other[ID_BYTES];
 
 		id_make('n', other);
@@ -127,6 +127,7 @@ static void floods_are_slowed(void **state)
 	machine_run(&mine);
 	for (unsigned i = 0; i < 1000; i++) {
 		bed_sighting(&sighting, 100 + i);
+		(void)snprintf(sighting.circuit, sizeof(sighting.circuit), "port %u", i);
 		fleet_see(bed.fleet, &sighting);
 	}
 	assert_int_equal(bed_count("SELECT count(*) FROM node WHERE admission = 'discovered'"), FLOW_BURST);
@@ -142,10 +143,58 @@ static void floods_are_slowed(void **state)
 	bed_pass(1000);
 	for (unsigned i = 0; i < 1000; i++) {
 		bed_sighting(&sighting, 5000 + i);
+		(void)snprintf(sighting.circuit, sizeof(sighting.circuit), "port %u", i);
 		fleet_see(bed.fleet, &sighting);
 	}
 	assert_int_equal(bed_count("SELECT count(*) FROM node WHERE admission = 'discovered'"),
 			 FLOW_BURST + FLOW_A_SECOND);
+}
+
+/* Made-up nodes from one address, as many as it can. What a full table does is above. */
+static void flood(unsigned *number, uint64_t ms)
+{
+	struct machine liar;
+	struct hello_answer answer;
+	struct fail why;
+
+	for (uint64_t passed = 0; passed < ms; passed += 100) {
+		for (unsigned i = 0; i < 60; i++) {
+			*number += 1;
+			machine_make(&liar, *number, UINT64_C(0x100000) + *number);
+			liar.from = 0x0a4d00c8;
+			(void)machine_hello(&liar, &answer, &why);
+		}
+		bed_pass(100);
+	}
+}
+
+static void a_flood_keeps_nobody_out(void **state)
+{
+	struct machine fresh;
+	struct hello_answer answer;
+	struct fail why;
+	unsigned number = 1000;
+
+	(void)state;
+	flood(&number, 3000);
+	/* New ones get in at their first hello each, however the flood goes on. */
+	for (unsigned i = 1; i <= 5; i++) {
+		flood(&number, 200);
+		machine_make(&fresh, i, 0x1000 + i);
+		assert_true(machine_hello(&fresh, &answer, &why));
+		assert_true(bed_see(0x1000 + i).is_there);
+	}
+	/* Sightings: by the port that they come in at. */
+	struct fleet_sighting sighting;
+	for (unsigned i = 0; i < 1000; i++) {
+		bed_sighting(&sighting, 20000 + i);
+		(void)snprintf(sighting.circuit, sizeof(sighting.circuit), "port 7");
+		fleet_see(bed.fleet, &sighting);
+	}
+	bed_sighting(&sighting, 7);
+	(void)snprintf(sighting.circuit, sizeof(sighting.circuit), "port 8");
+	fleet_see(bed.fleet, &sighting);
+	assert_true(fleet_knows(bed.fleet, sighting.mac));
 }
 
 static void a_strangers_crash_record_is_not_kept(void **state)
@@ -199,7 +248,7 @@ static void *rename_it(void *argument)
 	struct renaming *renaming = argument;
 	struct fail why;
 
-	renaming->is_done = fleet_rename(bed.fleet, renaming->id, "gate", 0, &bed_who, &why);
+	renaming->is_done = bed_rename(renaming->id, "gate", 0, &why);
 	return NULL;
 }
 
@@ -230,8 +279,8 @@ static void one_name_goes_to_one(void **state)
 	assert_int_equal(bed_count("SELECT count(*) FROM node WHERE name = 'gate'"), 1);
 	/* What memory lets through, the statement still refuses. */
 	assert_true(bed_change("UPDATE node SET name = 'hidden' WHERE name = 'gate'", &why));
-	assert_false(fleet_rename(bed.fleet, renamings[0].id, "hidden", 0, &bed_who, &why) &&
-		     fleet_rename(bed.fleet, renamings[1].id, "hidden", 0, &bed_who, &why));
+	assert_false(bed_rename(renamings[0].id, "hidden", 0, &why) &&
+		     bed_rename(renamings[1].id, "hidden", 0, &why));
 	assert_int_equal(why.kind, FAIL_CONFLICT);
 }
 
@@ -369,6 +418,7 @@ int main(void)
 		CASE(strangers_are_bounded),
 		CASE(a_clash_without_room_takes_the_trust),
 		CASE(floods_are_slowed),
+		CASE(a_flood_keeps_nobody_out),
 		CASE(a_strangers_crash_record_is_not_kept),
 		CASE(a_sighting_that_was_not_stored_is_forgotten),
 		CASE(one_name_goes_to_one),

@@ -79,7 +79,7 @@ static void ten_thousand(void **state)
 		(void)machine_beat(&machines[i], WIRE_GUEST_EMPTY);
 	}
 	end = now_s();
-	print_message("10,000 beats: %.1f us each\n", (end - start) * 1e6 / MANY);
+	print_message("10,000 beats: %.1f us each\n", (end - start) * 1e6 / (double)MANY);
 	start = now_s();
 	for (unsigned i = 0; i < 10; i++) {
 		(void)fleet_tick(bed.fleet);
@@ -170,7 +170,7 @@ static void call(unsigned i)
 	char name[16];
 
 	(void)snprintf(name, sizeof(name), "name-%u", (unsigned)random_below(1000));
-	if (known[i].id[0] != '\0' && fleet_rename(bed.fleet, known[i].id, name, 0, &bed_who, &why)) {
+	if (known[i].id[0] != '\0' && bed_rename(known[i].id, name, 0, &why)) {
 		memcpy(known[i].name, name, sizeof(name));
 	}
 }
@@ -228,7 +228,7 @@ static void act_on(unsigned i)
 		break;
 	case 5:
 		if (known[i].id[0] != '\0') {
-			assert_true(fleet_cordon(bed.fleet, known[i].id, random_below(2) == 0, 0, &bed_who, &why));
+			assert_true(bed_cordon(known[i].id, random_below(2) == 0, 0, &why));
 		}
 		break;
 	case 6:

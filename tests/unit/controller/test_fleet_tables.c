@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "abi/diag.h"
+#include "fleet/cpu.h"
 #include "fleet/index.h"
 #include "fleet/ring.h"
 #include "fleet/shown.h"
@@ -502,9 +503,53 @@ static void causes_are_named_as_the_core_does(void **state)
 	assert_true((int)AETHER_EXIT_COUNT <= (int)RING_CAUSES);
 }
 
+static void digests_are_short_for_people(void **state)
+{
+	static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	struct shown_facts facts = {.admission = ADMISSION_APPROVED,
+				    .stage = STAGE_BOOTING,
+				    .contact = CONTACT_ALIVE,
+				    .step = "fetches",
+				    .detail = digest,
+				    .percent = 255};
+	struct shown shown;
+	char text[BOOT_DETAIL_BYTES];
+
+	(void)state;
+	shown_make(&facts, &shown);
+	assert_string_equal(shown.why, "It fetches 0123456789ab.");
+	facts.percent = 40;
+	shown_make(&facts, &shown);
+	assert_string_equal(shown.why, "It fetches 0123456789ab: 40 %.");
+	facts.problem = BOOT_HASH_MISMATCH;
+	shown_make(&facts, &shown);
+	assert_non_null(strstr(shown.why, "0123456789ab"));
+	assert_null(strstr(shown.why, "0123456789abc"));
+	assert_string_equal(boot_short_detail("vm0, dead beef.img", text), "vm0, dead beef.img");
+	char longest[2 * BOOT_DETAIL_BYTES];
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(strlen(boot_short_detail(longest, text)), BOOT_DETAIL_BYTES - 1);
+}
+
+static void cpus_have_names(void **state)
+{
+	char text[CPU_NAME_BYTES];
+
+	(void)state;
+	assert_string_equal(cpu_name(0x410fd083, text), "Cortex-A72 r0p3");
+	assert_string_equal(cpu_name(0x410fd034, text), "Cortex-A53 r0p4");
+	assert_string_equal(cpu_name(0x413fd0c1, text), "Neoverse N1 r3p1");
+	assert_string_equal(cpu_name(0x000f0510, text), "0x000f0510"); /* QEMU's "max" */
+	assert_string_equal(cpu_name(0x610fd083, text), "0x610fd083"); /* the same part of another's */
+	assert_string_equal(cpu_name(UINT64_MAX, text), "0xffffffffffffffff");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(digests_are_short_for_people),
+		cmocka_unit_test(cpus_have_names),
 		cmocka_unit_test(every_admission),
 		cmocka_unit_test(every_stage),
 		cmocka_unit_test(silence_makes_suspect_then_down),

@@ -96,10 +96,20 @@ static void output_reaches_who_watches(void **state)
 	(void)state;
 	run_one();
 	print("login: ");
+	for (unsigned i = 0; i < 6; i++) {
+		bed_beat(&node);
+		bed_pump(&node, 1, 10);
+	}
 	struct console_watch *watch = console_watch(bed.link, id, 0, note, NULL, &fail);
 	assert_non_null(watch);
+	/* Known before the node was asked for it. */
+	struct console_part part;
+	assert_true(console_read(bed.link, id, 0, &(struct console_place){.boot_id = 0}, bytes, 7, &part, &fail));
+	assert_true(part.is_waiting && part.have == 0 && part.head == 7);
 	assert_int_equal(read_all(&place, bytes, 7), 0);
 	assert_memory_equal(bytes, "login: ", 7);
+	assert_true(console_read(bed.link, id, 0, &(struct console_place){.boot_id = 0}, bytes, 7, &part, &fail));
+	assert_true(!part.is_waiting && part.have == 7 && part.head == 7);
 	assert_true(atomic_load(&calls) >= 1);
 	/* From the datagram to the reader. */
 	bed_pump(&node, 1, 20);

@@ -106,6 +106,10 @@ static void all_else_is_refused(void **state)
 		{"GET", "/v1/blobs/sha256/../../aether.db", NULL, 0, 404},
 		{"GET", "/v1/blobs/sha256/%2e%2e%2f%2e%2e%2faether.db", NULL, 0, 404},
 		{"GET", "/api/v1/nodes", NULL, 0, 404},
+		{"POST", "/v1/hello", "Host: evil.example\r\n", 100, 403},
+		{"POST", "/v1/hello", "Host: 10.9.9.9:7480\r\n", 100, 403},
+		{"GET", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000",
+		 "Host: evil.example\r\n", 0, 403},
 		{"DELETE", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000", NULL, 0,
 		 405},
 		{"POST", "/v1/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000", NULL, 0,
@@ -145,7 +149,8 @@ static int say(struct in_addr from, const char *bytes, size_t count)
 static void a_chunked_body_is_bounded_too(void **state)
 {
 	static char body[3 * HELLO_MAX_BYTES];
-	static const char head[] = "POST /v1/hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nc000\r\n";
+	static const char head[] = "POST /v1/hello HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+				   "Transfer-Encoding: chunked\r\n\r\nc000\r\n";
 	char answer[64];
 
 	(void)state;
@@ -179,8 +184,8 @@ static void a_connection_is_used_again(void **state)
 	(void)state;
 	bed_run(&node, 1);
 	const int length = snprintf(head, sizeof(head),
-				    "GET /v1/blobs/sha256/%s HTTP/1.1\r\nHost: x\r\n\r\n"
-				    "GET /v1/blobs/sha256/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+				    "GET /v1/blobs/sha256/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+				    "GET /v1/blobs/sha256/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
 				    bed.manifest_hex, bed.manifest_hex);
 	const int fd = say(node.ip, head, (size_t)length);
 	while ((got = recv(fd, answer + count, sizeof(answer) - 1 - count, 0)) > 0) {
@@ -248,7 +253,8 @@ static void take_half(const struct virtual_node *node, const char *hex, const ui
 	char head[256];
 	size_t count = 0;
 
-	const int length = snprintf(head, sizeof(head), "GET /v1/blobs/sha256/%s HTTP/1.1\r\nHost: x\r\n\r\n", hex);
+	const int length = snprintf(head, sizeof(head),
+				    "GET /v1/blobs/sha256/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", hex);
 	const int fd = say(node->ip, head, (size_t)length);
 	uint8_t *got = malloc(LARGE_BYTES / 2);
 	assert_non_null(got);

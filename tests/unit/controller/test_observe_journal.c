@@ -226,6 +226,28 @@ static void test_log_alone(void **state)
 	expect("");
 }
 
+/* Whose a transfer is, from a lease alone, that is not over. */
+static void test_leased(void **state)
+{
+	(void)state;
+	journal_sent(journal, WIRE_NODE, "/srv/tftp/boot.scr", 99, now_ms);
+	expect("");
+	journal_leased(journal, wire_mac, WIRE_NODE, false);
+	journal_sent(journal, WIRE_NODE, "/srv/tftp/boot.scr", 99, now_ms);
+	expect("file 01 boot.scr 1000-end 99/99 \n");
+	journal_leased(journal, wire_mac, WIRE_NODE + 1, false);
+	journal_leased(journal, wire_mac, WIRE_NODE, true);
+	pass(10000);
+	journal_sent(journal, WIRE_NODE, "/srv/tftp/boot.scr", 99, now_ms);
+	expect("");
+	journal_sent(journal, WIRE_NODE + 1, "/srv/tftp/boot.scr", 99, now_ms);
+	expect("file 01 boot.scr 11000-end 99/99 \n");
+	journal_leased(journal, wire_mac, WIRE_NODE + 1, true);
+	pass(10000);
+	journal_sent(journal, WIRE_NODE + 1, "/srv/tftp/boot.scr", 99, now_ms);
+	expect("");
+}
+
 /* Block numbers go round after 65535. */
 static void test_wraps(void **state)
 {
@@ -475,6 +497,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_boot, start, stop),
 		cmocka_unit_test_setup_teardown(test_lease, start, stop),
 		cmocka_unit_test_setup_teardown(test_log_alone, start, stop),
+		cmocka_unit_test_setup_teardown(test_leased, start, stop),
 		cmocka_unit_test_setup_teardown(test_wraps, start, stop),
 		cmocka_unit_test_setup_teardown(test_missing, start, stop),
 		cmocka_unit_test_setup_teardown(test_cut, start, stop),

@@ -203,6 +203,7 @@ static void a_damaged_blob_is_imported_again(void **state)
 	assert_true(release_import(place->store, place->blobs, place->bundle_path, hex, &fail));
 	hex_print(place->bundle.manifest.guests[0].kernel.sha256, 32, kernel);
 	(void)snprintf(name, sizeof(name), "%s/blobs/sha256/%s", place->folder, kernel);
+	assert_int_equal(chmod(name, 0600), 0);
 	assert_int_equal(truncate(name, 10), 0);
 	assert_false(blobs_verify(place->blobs, kernel, &fail));
 	assert_true(release_import(place->store, place->blobs, place->bundle_path, hex, &fail));

@@ -2,6 +2,7 @@
 /* What a node's service does on the wire, without the node. A guest that is wanted runs at once. */
 #include "unit/controller/virtual_node.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -386,6 +387,7 @@ bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char 
 	const struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr = from};
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char head[512];
+	char host[INET_ADDRSTRLEN] = "";
 
 	memset(reply, 0, sizeof(*reply));
 	if (fd < 0) {
@@ -393,8 +395,14 @@ bool virtual_http(struct in_addr from, const struct sockaddr_in *to, const char 
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	(void)snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: 10.0.0.1:7480\r\nConnection: close\r\n%s", method,
-		       path, fields != NULL ? fields : "");
+	(void)inet_ntop(AF_INET, &to->sin_addr, host, sizeof(host));
+	(void)snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\n", method, path);
+	if (fields == NULL || strstr(fields, "Host: ") == NULL) {
+		(void)snprintf(head + strlen(head), sizeof(head) - strlen(head), "Host: %s:%u\r\n", host,
+			       ntohs(to->sin_port));
+	}
+	(void)snprintf(head + strlen(head), sizeof(head) - strlen(head), "Connection: close\r\n%s",
+		       fields != NULL ? fields : "");
 	if (body_bytes > 0) {
 		(void)snprintf(head + strlen(head), sizeof(head) - strlen(head), "Content-Length: %zu\r\n", body_bytes);
 	}

@@ -5,7 +5,7 @@
 import { computed, signal } from '@preact/signals';
 import { openStream } from '../stream/client.js';
 import { all, api, session } from './api.js';
-import { addEvents, addFrame, addStep, countStates, framesOf, isMoved } from './reduce.js';
+import { addEvents, addFrame, addStep, countStates, framesOf, isMoved, withNames } from './reduce.js';
 
 export const now = signal(Date.now());
 setInterval(() => (now.value = Date.now()), 1000);
@@ -15,12 +15,15 @@ export const loaded = signal('no'); // no, loading, yes, failed
 export const loadError = signal(null);
 export const events = signal([]); // newest first
 export const system = signal(null); // of GET /system
+export const release = signal(null); // of GET /release
+export const hasOlder = signal(false); // events before those that are here
 
 const nodes = new Map(); // id -> signal(node)
 const figures = new Map(); // id -> signal(frame)
 const structure = signal(0); // rises when a list may have to be ordered anew
 
 export const nodeOf = (id) => nodes.get(id) ?? nodes.set(id, signal(null)).get(id);
+export const whyOf = (node) => withNames(node.why, release.value?.blobs);
 export const figuresOf = (id) => figures.get(id) ?? figures.set(id, signal(null)).get(id);
 export const allNodes = computed(() => {
 	structure.value;
@@ -67,7 +70,8 @@ function dropNode(id) {
 export const watched = signal(null); // { id, boots, frames, whole, error }
 
 export async function watchNode(id) {
-	watched.value = { id, boots: [], frames: [], whole: null, error: null };
+	// What is fetched anew replaces what is there only when it came.
+	watched.value = { ...(watched.peek()?.id === id ? watched.peek() : { id, boots: [], frames: [], whole: null }), error: null };
 	const put = (more) => watched.peek()?.id === id && (watched.value = { ...watched.peek(), ...more });
 	try {
 		const [whole, boots, telemetry] = await Promise.all([api('GET', `/nodes/${id}`), api('GET', `/nodes/${id}/boots`),
@@ -150,7 +154,8 @@ export async function load() {
 	loaded.value = loaded.peek() === 'yes' ? 'yes' : 'loading';
 	aside ??= [];
 	try {
-		const [list, page, state] = await Promise.all([all('/nodes'), api('GET', '/events?limit=200'), api('GET', '/system')]);
+		const [list, page, state, built] = await Promise.all([all('/nodes'), api('GET', '/events?limit=200'), api('GET', '/system'),
+			api('GET', '/release').catch(() => null)]); // a controller may have none
 		if (mine !== loading) {
 			return;
 		}
@@ -159,6 +164,8 @@ export async function load() {
 		list.forEach(putNode);
 		events.value = addEvents(events.peek(), page.items);
 		system.value = state;
+		release.value = built;
+		hasOlder.value = Boolean(page.next);
 		loaded.value = 'yes';
 		loadError.value = null;
 	} catch (error) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the model makes of what it hears. Pure functions, tested by node's runner: no signals, no document.
 
+import { board } from '../format.js';
+
 // In the order in which a person would look at them.
 export const STATES = ['clash', 'failed', 'down', 'suspect', 'pending', 'discovered', 'booting', 'running', 'off',
 	'rejected', 'retired'];
@@ -50,9 +52,17 @@ export function sortNodes(nodes, sort) {
 }
 
 export function matches(node, words) {
-	const text = [node.name, node.id, node.serial, node.uuid, node.address, node.hostname, node.board, node.port,
+	const text = [node.name, node.id, node.serial, node.uuid, node.address, node.hostname, node.board, board(node.board), node.port,
 		...(node.macs ?? []), ...Object.entries(node.labels ?? {}).map(([k, v]) => `${k}=${v}`)].join(' ').toLowerCase();
 	return words.every((word) => text.includes(word));
+}
+
+// A sentence or a detail that names a blob by its SHA-256, with what the release calls it.
+export function withNames(text, blobs = []) {
+	return (text ?? '').replace(/\b[0-9a-f]{64}\b/g, (hex) => {
+		const blob = blobs.find((one) => one.sha256 === hex);
+		return blob && blob.kind !== 'manifest' ? blob.kind : `${hex.slice(0, 12)}…`;
+	});
 }
 
 export const wordsOf = (filter) => filter.toLowerCase().split(/\s+/).filter(Boolean);
@@ -105,9 +115,21 @@ export function addStep(boots, { started, node, ...step }, most = 64) {
 	return [...boots, made].sort((x, y) => Date.parse(y.started) - Date.parse(x.started));
 }
 
+// Waiting for a person is no part of a boot's work: it has a row of its own, and little of the width.
+const WAIT_MS = 1000;
+const WAIT_SHARE = 0.12;
+
+function waitOf(steps, now, isWaiting) {
+	const hello = steps.findLast((step) => step.kind === 'hello');
+	const next = hello && steps.find((step) => ['manifest', 'blob', 'guest'].includes(step.kind) && step.startMs >= hello.endMs);
+	const endMs = next ? next.startMs : isWaiting ? now : 0;
+	return hello && endMs - hello.endMs >= WAIT_MS
+		? { kind: 'wait', detail: '', start: hello.start, startMs: hello.endMs, endMs, isOpen: !next, bytes: 0, total: 0, problem: null } : null;
+}
+
 // The waterfall: where each step begins and how long it is, as fractions of the whole. A step without an end goes on
-// until `now`, one that only happened has no length.
-export function waterfall(boot, now) {
+// until `now`, one that only happened has no length. `isWaiting`: its node waits for a person.
+export function waterfall(boot, now, isWaiting = false) {
 	const steps = (boot?.steps ?? []).map((step) => {
 		const start = Date.parse(step.start);
 		const end = step.end ? Date.parse(step.end) : step.problem || boot.ended ? start : now;
@@ -116,12 +138,22 @@ export function waterfall(boot, now) {
 	if (!steps.length) {
 		return { steps, begin: now, span: 0 };
 	}
+	const wait = waitOf(steps, now, isWaiting);
+	if (wait) {
+		steps.splice(steps.findLastIndex((step) => step.kind === 'hello') + 1, 0, wait);
+	}
 	const begin = steps[0].startMs;
 	const span = Math.max(1, ...steps.map((step) => step.endMs - begin));
+	const waited = wait ? wait.endMs - wait.startMs : 0;
+	const worked = Math.max(1, span - waited);
+	const share = Math.min(waited / span, WAIT_SHARE);
+	const place = (ms) => {
+		const inside = wait ? Math.min(waited, Math.max(0, ms - wait.startMs)) : 0;
+		return ((ms - begin - inside) / worked) * (1 - share) + (waited ? (inside / waited) * share : 0);
+	};
 	return {
-		begin,
-		span,
-		steps: steps.map((step) => ({ ...step, from: (step.startMs - begin) / span, length: (step.endMs - step.startMs) / span })),
+		begin, span, waited,
+		steps: steps.map((step) => ({ ...step, from: place(step.startMs), length: place(step.endMs) - place(step.startMs) })),
 	};
 }
 

@@ -21,15 +21,15 @@ function colour(element, name) {
 
 const fade = (value, alpha) => value.replace(/^rgb\(([^)]*)\)$/, `rgba($1, ${alpha})`);
 
-function options(element, { series, format, max, stacked }, width) {
+function options(element, { series, format, max, stacked, steps, least = 1 }, width) {
 	const text = colour(element, '--muted');
 	const grid = { stroke: colour(element, '--line'), width: 1 };
 	const axis = { stroke: text, grid, ticks: { show: false }, font: '11px system-ui, sans-serif' };
 	return {
 		width, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false },
 		cursor: { y: false, points: { size: 5 }, sync: { key: 'node' }, drag: { x: false, y: false } },
-		scales: { x: { time: true }, y: { range: (plot, low, high) => [0, max ?? Math.max(1, (high || 0) * 1.1)] } },
-		axes: [{ ...axis, size: 26, values: '{HH}:{mm}', space: 70, incrs: [60, 120, 300, 600] }, { ...axis, size: 62, values: (plot, ticks) => ticks.map(format) }],
+		scales: { x: { time: true }, y: { range: (plot, low, high) => [0, max ?? Math.max(least, (high || 0) * 1.1)] } },
+		axes: [{ ...axis, size: 26, values: '{HH}:{mm}', space: 70, incrs: [60, 120, 300, 600] }, { ...axis, size: 62, values: (plot, ticks) => ticks.map(format), ...(steps && { incrs: steps }) }],
 		series: [{}, ...series.map((one) => {
 			const stroke = colour(element, one.colour);
 			return { label: one.label, stroke, width: 1.25, fill: stacked ? fade(stroke, 0.55) : undefined, points: { show: false } };
@@ -97,15 +97,17 @@ const cpu = {
 		{ label: 'guest', colour: '--of-guest', value: (frame) => frame.cpu?.guest },
 	],
 };
+// By powers of two: halves of a MiB are no even share of one.
+const MIB_STEPS = Array.from({ length: 24 }, (_, i) => 2 ** (i - 2));
 const memory = {
-	key: 'memory', stacked: true, format: mib, series: [
+	key: 'memory', stacked: true, format: mib, steps: MIB_STEPS, least: 4, series: [
 		{ label: 'core', colour: '--of-core', value: (frame) => frame.memory?.core },
 		{ label: 'service', colour: '--of-service', value: (frame) => frame.memory?.service },
 		{ label: 'guest', colour: '--of-guest', value: (frame) => frame.memory?.guest },
 	],
 };
 const net = {
-	key: 'net', format: bits, series: [
+	key: 'net', format: bits, least: 1000, series: [
 		{ label: 'received', colour: '--of-guest', value: (frame) => frame.net?.rx_bps },
 		{ label: 'sent', colour: '--of-service', value: (frame) => frame.net?.tx_bps },
 	],
@@ -120,16 +122,16 @@ function exits(frames) {
 	}
 	const causes = Object.keys(sums).sort((a, b) => sums[b] - sums[a]).slice(0, exitColours.length).sort();
 	return {
-		key: `exits ${causes}`, format: (value) => `${count(value)}/s`, series: causes.map((cause, i) => ({
-			label: cause, colour: exitColours[i], value: (frame) => frame.exits?.[cause],
+		key: `exits ${causes}`, least: 10, format: (value) => `${count(value)}/s`, series: causes.map((cause, i) => ({
+			label: cause, colour: exitColours[i], value: (frame) => frame.exits?.[cause] ?? 0,
 		})),
 	};
 }
 
-export function Charts({ frames }) {
+export function Charts({ frames, total }) {
 	return html`<div class="charts">
 		<${Chart} title="CPU by owner" frames=${frames} kind=${cpu} />
-		<${Chart} title="Memory by owner" frames=${frames} kind=${memory} />
+		<${Chart} title=${`Memory by owner${total ? `, of ${mib(total)}` : ''}`} frames=${frames} kind=${{ ...memory, key: `memory ${total}`, max: total || undefined }} />
 		<${Chart} title="Network" frames=${frames} kind=${net} />
 		<${Chart} title="Exits by cause" frames=${frames} kind=${exits(frames)} /></div>`;
 }

@@ -6,23 +6,24 @@ import { useEffect } from 'preact/hooks';
 import { cli } from '../cli.js';
 import { clock } from '../format.js';
 import { api } from '../state/api.js';
-import { events, load, loadError, loaded, nodeOf, now } from '../state/model.js';
-import { nameOf } from '../state/reduce.js';
+import { events, hasOlder, load, loadError, loaded, nodeOf, now, release } from '../state/model.js';
+import { nameOf, withNames } from '../state/reduce.js';
 import { makeHolder, makeRegion } from './held.js';
 import { Button, Cli, Empty, Failure, Loading } from './parts.js';
 
 export function EventLine({ event, alone }) {
 	const node = event.node ? nodeOf(event.node).value : null;
+	// The link is the sentence's first word where that is the node.
+	const first = event.node && !alone && [node?.name, event.node].find((name) => name && event.text.startsWith(`${name} `));
+	const text = withNames(first ? event.text.slice(first.length + 1) : event.text, release.value?.blobs);
 	return html`<li class=${`event ${/fail|down|clash|crash|problem/.test(event.kind) ? 'bad' : ''}`}>
 		<time datetime=${event.time}>${clock(event.time, now.peek())}</time>
-		${event.node && !alone && html`<a href=${`/nodes/${event.node}`}>${node ? nameOf(node) : event.node}</a>`}
-		<span class="text">${event.text}</span>
+		<span class="text">${event.node && !alone && html`<a href=${`/nodes/${event.node}`}>${node ? nameOf(node) : event.node}</a> `}${text}</span>
 		<span class="kind"><code>${event.kind}</code>${event.actor && html` by ${event.actor}`}</span></li>`;
 }
 
 const region = makeRegion();
 const held = makeHolder(region);
-const isOver = signal(false); // the list of older ones
 const isBusy = signal(false);
 const failed = signal(null);
 const most = signal(200);
@@ -37,7 +38,7 @@ async function older() {
 		const fresh = page.items.filter((event) => !known.has(event.index));
 		events.value = [...events.peek(), ...fresh].sort((a, b) => b.index - a.index);
 		most.value += 200;
-		isOver.value = !fresh.length;
+		hasOlder.value = fresh.length > 0 && Boolean(page.next);
 	} catch (error) {
 		failed.value = error;
 	}
@@ -63,6 +64,6 @@ export function Events() {
 		: html`<ol class="events panel" ...${region.on}>${ids.filter((id) => byIndex.has(id)).map((id) =>
 			html`<${EventLine} key=${id} event=${byIndex.get(id)} />`)}</ol>
 		${failed.value && html`<${Failure} error=${failed.value} />`}
-		${isOver.value ? html`<p class="muted">That is all.</p>`
-			: html`<${Button} onClick=${older} aria-busy=${isBusy.value ? 'true' : null}>Older</${Button}>`}`}`;
+		${hasOlder.value || list.length > most.value ? html`<${Button} onClick=${older} aria-busy=${isBusy.value ? 'true' : null}>Older</${Button}>`
+			: html`<p class="muted">That is all that was kept.</p>`}`}`;
 }

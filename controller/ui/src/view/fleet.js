@@ -4,9 +4,9 @@ import { computed, signal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { useEffect } from 'preact/hooks';
 import { cli } from '../cli.js';
-import { bits, percent } from '../format.js';
+import { bits, board, percent } from '../format.js';
 import { approve, approveMany, dialog } from '../state/actions.js';
-import { allNodes, counts, events, figuresOf, inView, load, loadError, loaded, nodeOf } from '../state/model.js';
+import { allNodes, counts, events, figuresOf, inView, load, loadError, loaded, nodeOf, whyOf } from '../state/model.js';
 import { isWaiting, matches, nameOf, sortNodes, STATES, usedCpu, wordsOf } from '../state/reduce.js';
 import { makeHolder, makeRegion } from './held.js';
 import { EventLine } from './events.js';
@@ -55,13 +55,13 @@ function PendingCard({ id }) {
 	const words = isOpen ? 'Approve' : node.admission === 'approved' ? 'Approved' : 'Decided';
 	return html`<li class="card pending-card" data-node=${id}>
 		<header><a href=${`/nodes/${id}`} class="name">${nameOf(node)}</a><${State} state=${node.state} /></header>
-		<p class="why">${node.why}</p>
+		<p class=${isOpen ? 'why' : 'why short'}>${whyOf(node)}</p>
 		<dl class="facts">
-			<${Fact} name="Board">${node.board}</${Fact}>
-			<${Fact} name="Size">${size(node)}</${Fact}>
+			<${Fact} name="Board">${[board(node.board), size(node)].filter(Boolean).join(', ')}</${Fact}>
 			<${Fact} name="MAC">${node.macs?.length > 0 && html`<code>${node.macs.join(' ')}</code>`}</${Fact}>
 			<${Fact} name="Serial">${node.serial && html`<code>${node.serial}</code>`}</${Fact}>
-			<${Fact} name="Port">${[node.network, node.port].filter(Boolean).join(', ')}</${Fact}>
+			<${Fact} name="Port">${node.port ? [node.network, node.port].filter(Boolean).join(', ')
+				: node.network && html`${node.network} <span class="muted">(no switch named its port)</span>`}</${Fact}>
 			<${Fact} name="Address">${node.address && html`<code>${node.address}</code>`}</${Fact}>
 			<${Fact} name="Seen"><${Ago} time=${node.last_contact || node.created} /></${Fact}>
 			${typeof node.clash === 'string' && node.clash && html`<${Fact} name="Clashes with"><a href=${`/nodes/${node.clash}`}>${node.clash}</a></${Fact}>`}
@@ -94,7 +94,7 @@ function Pending() {
 		<div class="section-head"><h2 id="pending-title">Waiting for you <span class="count" data-pending-count="">${open.length}</span></h2>
 			${news > 0 && html`<button type="button" class="news" onClick=${pendingRegion.show}>${news} new: show</button>`}
 			${open.length > 1 && html`<${Button} name="approve-many" onClick=${many}>Approve all ${open.length} …</${Button}>`}</div>
-		${ids.length === 0 && html`<p class="muted">No node waits for approval. One that boots from the network shows here by itself.</p>`}
+		${ids.length === 0 && html`<p class="muted">Nobody. A node that is new and boots from the network shows here by itself.</p>`}
 		${ids.length > 0 && html`<ul class="cards pending-cards">${ids.slice(0, CARDS_MAX).map((id) => html`<${PendingCard} key=${id} id=${id} />`)}</ul>`}
 		${ids.length > CARDS_MAX && html`<p class="muted">And ${ids.length - CARDS_MAX} more, shown when these are decided.</p>`}
 	</section>`;
@@ -133,10 +133,11 @@ function Tile({ id, place, total }) {
 	const node = nodeOf(id).value;
 	return html`<li class=${`card tile is-${node?.state}`} data-node=${id} aria-posinset=${place + 1} aria-setsize=${total}>
 		${node ? html`<header><a href=${`/nodes/${id}`} class="name" data-row=${place}>${nameOf(node)}</a><${State} state=${node.state} /></header>
-		<p class="why" title=${node.why}>${node.why}</p>
+		<p class="why" title=${whyOf(node)}>${whyOf(node)}</p>
 		${node.state === 'booting' ? html`<div class="meters"><${Progress} node=${node} /></div>`
+		: node.state !== 'running' && node.state !== 'clash' ? html`<p class="next">${node.next}</p>`
 		: html`<div class="meters"><span>CPU</span><${Cpu} id=${id} /><span>Mem</span><${Memory} id=${id} /></div>`}
-		<footer><code>${node.address || (node.macs ?? [])[0]}</code><span>${node.cordoned ? 'cordoned' : node.locating ? 'locating' : node.board}</span></footer>`
+		<footer><code>${node.address || (node.macs ?? [])[0]}</code><span>${node.cordoned ? 'cordoned' : node.locating ? 'locating' : board(node.board)}</span></footer>`
 		: html`<p class="muted">This node is gone.</p>`}
 	</li>`;
 }
@@ -162,12 +163,12 @@ function Row({ id, place }) {
 		${node ? html`<th scope="row"><a href=${`/nodes/${id}`} class="name" data-row=${place}>${nameOf(node)}</a>
 			${node.cordoned && html` <span class="tag">cordoned</span>`}${node.locating && html` <span class="tag">locating</span>`}</th>
 		<td><${State} state=${node.state} /></td>
-		<td class="why" title=${node.why}>${node.state === 'booting' && html`<${Progress} node=${node} />`}${node.why}</td>
+		<td class="why" title=${whyOf(node)}>${node.state === 'booting' && html`<${Progress} node=${node} />`}${whyOf(node)}</td>
 		<td class="meter"><${Cpu} id=${id} /></td>
 		<td class="meter"><${Memory} id=${id} /></td>
 		<td class="net"><${Net} id=${id} /></td>
 		<td class="address"><code>${node.address}</code></td>
-		<td class="board">${node.board}</td>`
+		<td class="board">${board(node.board)}</td>`
 		: html`<td class="muted">This node is gone.</td>`}
 	</tr>`;
 }
@@ -235,8 +236,10 @@ function List() {
 				only.value = '';
 				filter.value = '';
 			}}>Show all</${Button}></${Empty}>`
-			: html`<${Empty} title="No node is approved yet"><p>Power on a board that boots from the network, on a wire that the controller serves.
-				It shows on this page within a second of its first DHCP packet; approve it here.</p><${Cli} line=${cli.list()} /></${Empty}>`)
+			: waiting.value.length ? html`<${Empty} title="No node is approved yet"><p>${waiting.value.length === 1 ? 'One waits' : `${waiting.value.length} wait`} for
+				you: look at what each says it is, and press Approve. It then gets the release, boots it, and shows here.</p><${Cli} line=${cli.approve('NODE')} /></${Empty}>`
+			: html`<${Empty} title="There is no node yet"><p>Power on a board that boots from the network, on a wire that the controller serves.
+				It shows beside this within a second of its first DHCP packet, and waits for you to approve it.</p><${Cli} line=${cli.list()} /></${Empty}>`)
 		: form.value === 'table' ? html`<${Table} ids=${ids} />` : html`<${Grid} ids=${ids} />`}
 	</section>`;
 }

@@ -2,17 +2,17 @@
 // One node: how it is and why, what can be done, what it is made of, how it booted, what it does now.
 import { signal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { cli } from '../cli.js';
-import { clock, count, duration, percent } from '../format.js';
+import { board, clock, count, duration, percent, processor } from '../format.js';
 import { parseLabels } from '../parse.js';
 import { act, nodeActions, run, wordsOfAction } from '../state/actions.js';
 import { api } from '../state/api.js';
-import { events, figuresOf, inView, line, loaded, nodeOf, now, watched, watchNode } from '../state/model.js';
-import { nameOf, usedCpu } from '../state/reduce.js';
+import { events, figuresOf, inView, line, loaded, nodeOf, now, release, watched, watchNode, whyOf } from '../state/model.js';
+import { nameOf, usedCpu, withNames } from '../state/reduce.js';
 import { EventLine } from './events.js';
 import { Ago, Button, Cli, Empty, Failure, Frame, Icon, Loading, Modal, Percent, State } from './parts.js';
-import { Waterfall } from './waterfall.js';
+import { problemWords, Waterfall } from './waterfall.js';
 
 const charts = signal(null); // the module
 const editing = signal(''); // rename, label
@@ -29,7 +29,7 @@ function Head({ node }) {
 		<div class="title"><h1>${nameOf(node)}</h1><${State} state=${node.state} />
 			${node.cordoned && html`<span class="tag">cordoned</span>`}${node.locating && html`<span class="tag">locating</span>`}
 			${Object.entries(node.labels ?? {}).map(([key, value]) => html`<span key=${key} class="tag">${key}=${value}</span>`)}</div>
-		<p class="why" data-why="">${node.why}</p>
+		<p class="why" data-why="">${whyOf(node)}</p>
 		${node.next && html`<p class="next"><b>Next:</b> ${node.next}</p>`}
 		${typeof node.clash === 'string' && node.clash && html`<p class="next"><b>Clashes with:</b> <a href=${`/nodes/${node.clash}`}>${node.clash}</a></p>`}
 		${node.state === 'booting' && html`<div class="boot-now"><${Percent} value=${node.boot?.percent ?? NaN} label="Boot" /></div>`}</div>`;
@@ -37,12 +37,15 @@ function Head({ node }) {
 
 function Actions({ node }) {
 	const list = nodeActions.filter((action) => action.is(node));
+	const row = (action) => html`<li key=${action.name}><${Button} tone=${action.tone === 'bad' ? 'danger-quiet' : action.tone ?? ''}
+		name=${`${action.name} ${node.id}`} onClick=${() => act(action, node)} data-action=${action.name}
+		>${wordsOfAction(action, node)}${action.ask ? ' …' : ''}</${Button}><${Cli} line=${action.cli(node)} small /></li>`;
+	// What ends something stands last.
 	return html`<${Panel} title="Actions" id="actions"><ul class="actions">
-		${list.map((action) => html`<li key=${action.name}><${Button} tone=${action.tone === 'bad' ? 'danger-quiet' : action.tone ?? ''}
-			name=${`${action.name} ${node.id}`} onClick=${() => act(action, node)} data-action=${action.name}
-			>${wordsOfAction(action, node)}${action.ask ? ' …' : ''}</${Button}><${Cli} line=${action.cli(node)} small /></li>`)}
+		${list.filter((action) => action.tone !== 'bad').map(row)}
 		<li><${Button} onClick=${() => (editing.value = 'rename')} data-action="rename">Rename …</${Button}><${Cli} line=${cli.rename(node.id)} small /></li>
 		<li><${Button} onClick=${() => (editing.value = 'label')} data-action="label">Labels …</${Button}><${Cli} line=${cli.label(node.id)} small /></li>
+		${list.filter((action) => action.tone === 'bad').map(row)}
 	</ul></${Panel}>`;
 }
 
@@ -90,8 +93,8 @@ function Labels({ node }) {
 
 function Hardware({ node, facts }) {
 	return html`<${Panel} title="Hardware" id="hardware"><dl class="facts wide">
-		<${Fact} name="Id"><code>${node.id}</code></${Fact}><${Fact} name="Board">${node.board}</${Fact}>
-		<${Fact} name="CPUs">${node.cpus && `${node.cpus}${facts?.cpu ? ` × ${facts.cpu}` : ''}`}</${Fact}>
+		<${Fact} name="Id"><code>${node.id}</code></${Fact}><${Fact} name="Board">${board(node.board)}${board(node.board) !== node.board && html` <span class="muted">${node.board}</span>`}</${Fact}>
+		<${Fact} name="CPUs">${node.cpus && `${node.cpus}${facts?.cpu ? ` × ${processor(facts.cpu)}` : ''}`}</${Fact}>
 		<${Fact} name="Memory">${node.memory_mib && `${node.memory_mib} MiB`}</${Fact}><${Fact} name="GIC">${node.gic && `v${node.gic}`}</${Fact}>
 		<${Fact} name="Serial">${node.serial && html`<code>${node.serial}</code>`}</${Fact}><${Fact} name="UUID">${node.uuid && html`<code>${node.uuid}</code>`}</${Fact}>
 		<${Fact} name="MAC"><code>${(node.macs ?? []).join(' ')}</code></${Fact}><${Fact} name="Address">${node.address && html`<code>${node.address}</code>`}</${Fact}>
@@ -105,8 +108,14 @@ function Hardware({ node, facts }) {
 		<${Fact} name="Last contact">${node.last_contact && html`<${Ago} time=${node.last_contact} />`}</${Fact}></dl></${Panel}>`;
 }
 
+// Its own clock tells when each was reached, since the power came; what each took is more telling.
+const stageWords = { machine: 'machine found', dma: 'devices quiet', memory: 'memory', cpus: 'CPUs', service: 'service started', lease: 'address', hello: 'hello' };
 function Stages({ stages }) {
-	return html`<ul class="stages">${stages.map((stage) => html`<li key=${stage.name}><span>${stage.name}</span><b>${duration(stage.us / 1000)}</b></li>`)}</ul>`;
+	const [entry, ...rest] = stages;
+	const total = rest.length ? rest.at(-1).us - entry.us : 0;
+	return html`<h3>Inside the image: ${duration(total / 1000)} from its first instruction to the hello</h3>
+		<ol class="stages">${rest.map((stage, i) => html`<li key=${stage.name}><span>${stageWords[stage.name] ?? stage.name}</span><b>${
+			duration((stage.us - stages[i].us) / 1000)}</b></li>`)}</ol>`;
 }
 
 function Live({ node }) {
@@ -117,25 +126,25 @@ function Live({ node }) {
 		import('./charts.js').then((module) => (charts.value = module), () => {});
 	}, []);
 	const tell = frame && html`<span class="figures"><span>CPU <b>${percent(usedCpu(frame))}</b></span>
-		<span>Interrupts <b>${count(frame.irq)}/s</b></span><span>Dropped <b>${count(frame.net?.rx_drop)}</b></span>
+		<span>Interrupts <b>${count(frame.irq)}/s</b></span><span>Packets dropped <b>${count(frame.net?.rx_drop)}/s</b></span>
 		<span>Service restarts <b>${frame.restarts ?? node.service_restarts ?? 0}</b></span></span>`;
 	return html`<${Panel} title="Live" id="live" wide extra=${tell}>
 		${!page.frames.length ? html`<p class="muted">No figures in the last five minutes. They come with its beats, once it runs.</p>`
-		: Charts ? html`<${Charts} frames=${page.frames} />` : html`<${Loading} what="charts" />`}</${Panel}>`;
+		: Charts ? html`<${Charts} frames=${page.frames} total=${node.memory_mib} />` : html`<${Loading} what="charts" />`}</${Panel}>`;
 }
 
 function Guests({ node }) {
 	const frame = figuresOf(node.id).value;
 	const guests = node.guests ?? [];
 	return html`<${Panel} title="Guests" id="guests">
-		${guests.length === 0 ? html`<p class="muted">None runs here yet.</p>`
+		${guests.length === 0 ? html`<p class="muted">${node.admission === 'approved' ? 'None runs here now.' : 'None: it gets its guests once it is approved.'}</p>`
 		: html`<${Frame} label="Guests"><table class="guests"><thead><tr><th scope="col">Slot</th><th scope="col">Name</th><th scope="col">State</th>
 			<th scope="col">CPU</th><th scope="col">Restarts</th><th scope="col"><span class="hidden">Console</span></th></tr></thead><tbody>
 			${guests.map((guest) => html`<tr key=${guest.slot}><td>${guest.slot}</td><th scope="row">${guest.name}</th>
 				<td class="reason">${guest.state}${guest.reason && `: ${guest.reason}`}${guest.state !== 'running' && guest.percent > 0 && guest.percent < 100 ? `, ${guest.percent} %` : ''}</td>
 				<td>${percent(frame?.guests?.find((one) => one.slot === guest.slot)?.cpu)}</td><td>${guest.restarts ?? 0}</td>
 				<td><a class="button" href=${`/nodes/${node.id}/console/${guest.slot}`} aria-label=${`Console of ${guest.name || guest.slot}`}>Console</a></td></tr>`)}
-		</tbody></table></${Frame}>`}<${Cli} line=${cli.console(node.id)} small /></${Panel}>`;
+		</tbody></table></${Frame}><${Cli} line=${cli.console(node.id)} small />`}</${Panel}>`;
 }
 
 function Boots({ node }) {
@@ -144,11 +153,11 @@ function Boots({ node }) {
 	const stages = watched.value.whole?.facts?.stages;
 	const pick = boots.length > 1 && html`<label class="pick">Boot <select value=${String(boot.value)} onChange=${(event) =>
 		(boot.value = Number(event.target.value))}>${boots.map((one, i) => html`<option key=${one.started} value=${String(i)}>${clock(one.started, now.peek())}
-			${one.problem || one.outcome ? ` (${one.problem || one.outcome})` : ''}</option>`)}</select></label>`;
+			${one.problem || one.outcome ? ` (${problemWords(one.problem || one.outcome)})` : ''}</option>`)}</select></label>`;
 	return html`<${Panel} title="Boot" id="boot" wide extra=${pick}>
-		${boot.value > 0 && shown?.text && html`<p class="problem">${shown.text}</p>`}
-		${shown ? html`<${Waterfall} boot=${shown} />` : html`<p class="muted">No boot of it was seen. Switch it on, or reboot it.</p>`}
-		${boot.value === 0 && stages?.length > 0 && html`<h3>Inside the core, since its first instruction</h3><${Stages} stages=${stages} />`}
+		${boot.value > 0 && shown?.text && html`<p class="problem">${withNames(shown.text, release.value?.blobs)}</p>`}
+		${shown ? html`<${Waterfall} boot=${shown} node=${boot.value === 0 ? node : {}} />` : html`<p class="muted">No boot of it was seen. Switch it on, or reboot it.</p>`}
+		${boot.value === 0 && stages?.length > 0 && html`<${Stages} stages=${stages} />`}
 		<${Cli} line=${cli.boots(node.id)} small /></${Panel}>`;
 }
 
@@ -165,7 +174,8 @@ function NodeEvents({ id }) {
 		: html`<p class="muted">Nothing lately.</p>`}<${Cli} line=${cli.events(id)} small /></${Panel}>`;
 }
 
-export const Gone = ({ id }) => html`<${Empty} title=${`There is no node ${id}`}><p>It may have been removed.</p><p><a href="/">To the fleet</a></p></${Empty}>`;
+export const Gone = ({ id }) => html`<${Empty} title=${`There is no node ${id}`}><p>It may have been removed, or the address was cut short. All
+	that are known are in <a href="/">the fleet</a>.</p><${Cli} line=${cli.list()} /></${Empty}>`;
 
 export function Node({ id }) {
 	useEffect(() => {
@@ -180,6 +190,11 @@ export function Node({ id }) {
 	}, [id]);
 	const node = nodeOf(id).value;
 	const page = watched.value;
+	// What tells most stands first: figures of a node that runs, the boot of one that does not. Decided once: nothing moves later.
+	const isLive = useRef(null);
+	if (page?.whole && isLive.current === null) {
+		isLive.current = page.frames.length > 0 && node?.stage === 'running';
+	}
 	if (!node) {
 		if (page?.error?.status === 404 || page?.error?.status === 400) {
 			return html`<h1 class="hidden">Node</h1><${Gone} id=${id} />`;
@@ -188,8 +203,9 @@ export function Node({ id }) {
 	}
 	return html`<${Head} node=${node} />
 		${page?.error && loaded.value === 'yes' && line.value.state === 'live' && html`<${Failure} error=${page.error} again=${() => watchNode(id)} />`}
-		${page && html`<div class="node-page"><${Actions} node=${node} /><div class="main-column"><${Live} node=${node} /><${Boots} node=${node} />
-			${page.whole?.facts?.crash && html`<${Crash} crash=${page.whole.facts.crash} />`}</div>
+		${page && html`<div class="node-page"><${Actions} node=${node} /><div class="main-column">${page.whole ? html`${isLive.current && html`<${Live} node=${node} />`}<${Boots} node=${node} />
+			${!isLive.current && (page.frames.length > 0 || node.admission === 'approved') && html`<${Live} node=${node} />`}
+			${page.whole.facts?.crash && html`<${Crash} crash=${page.whole.facts.crash} />`}` : !page.error && html`<${Loading} what="its boot" />`}</div>
 		<div class="side-column"><${Guests} node=${node} /><${Hardware} node=${node} facts=${page.whole?.facts} />
 			<${NodeEvents} id=${id} /></div></div>`}
 		${editing.value === 'rename' && html`<${Rename} node=${node} />`}${editing.value === 'label' && html`<${Labels} node=${node} />`}`;

@@ -36,6 +36,7 @@ const paths = {
 	auto: 'M2.5 3h11v7.5h-11zM6 13.5h4M8 10.5v3',
 	back: 'M10 3 5 8l5 5',
 };
+export const Mark = () => html`<svg class="mark" viewBox="0 0 16 16" aria-hidden="true"><path d="M3 12 8 3l5 9M5.4 9h5.2" /></svg>`;
 export const Icon = ({ name }) => html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d=${paths[name]} /></svg>`;
 
 export function copy(text) {

@@ -7,7 +7,7 @@ import { clock, duration } from '../format.js';
 import { parse } from '../parse.js';
 import { go, path } from '../router.js';
 import { line, loaded, now, retry } from '../state/model.js';
-import { Button, Icon, Modal } from './parts.js';
+import { Button, Icon, Mark, Modal } from './parts.js';
 
 export const themes = ['system', 'light', 'dark'];
 export const theme = signal(document.documentElement.dataset.theme ?? 'system');
@@ -42,9 +42,9 @@ export function Bar() {
 	return html`<header class="top"><a class="skip" href="#main" onClick=${(event) => {
 		event.preventDefault();
 		document.querySelector('main').focus();
-	}}>To the content</a><a href="/" class="brand"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M3 12 8 3l5 9M5.4 9h5.2" /></svg>Aether</a>
-		<nav aria-label="Pages">${pages.map(([page, to, words]) => html`<a key=${page} href=${to} aria-current=${at === page ? 'page' : parents[at] === page ? 'true' : null}>${words}</a>`)}</nav>
-		<${Live} /><button type="button" class="bare" onClick=${() => setTheme(next)} aria-label=${`Theme: ${theme.value}. Switch to ${next}`} title=${`Theme: ${theme.value}`}>
+	}}>To the content</a><a href="/" class="brand"><${Mark} />Aether</a>
+		<nav aria-label="Pages">${pages.map(([page, to, words]) => html`<a key=${page} href=${to} data-words=${words} aria-current=${at === page ? 'page' : parents[at] === page ? 'true' : null}>${words}</a>`)}</nav>
+		<${Live} /><button type="button" class="bare" onClick=${() => setTheme(next)} aria-label=${`Theme: ${theme.value}. Switch to ${next}`} title=${`Theme: ${theme.value}. Switch to ${next}`}>
 			<${Icon} name=${{ system: 'auto', light: 'sun', dark: 'moon' }[theme.value]} /></button>
 		<button type="button" class="bare keys-button" onClick=${() => (help.value = true)} aria-label="Keys" title="Keys (?)">?</button></header>`;
 }

@@ -13,10 +13,6 @@ const SCROLLBACK = 10_000;
 const PIECE_BYTES = 1024; // of input, in one request
 const OSC_REFUSED = [0, 1, 2, 4, 8, 9, 10, 11, 12, 52, 104, 110, 111, 112, 777, 1337];
 
-// The stream begins with what is newest when it hears of the console, and a console that nobody watched before is with the
-// node still, when it is first asked for. So what may have come between is asked for again.
-const AGAIN_MS = [400, 1200, 3000, 8000];
-
 function colours(element) {
 	const of = (name) => getComputedStyle(element).getPropertyValue(name).trim();
 	return { background: of('--terminal-bg'), foreground: of('--terminal-text'), cursor: of('--terminal-text'),
@@ -52,11 +48,13 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 		kept.push(data);
 		terminal.write(data);
 	};
-	function take({ offset, data }) {
+	function take({ offset, data, isTried }) {
 		const taken = takeOutput(have, offset, data);
 		if (taken.gap) {
-			pieces.push({ offset, data });
-			fill();
+			if (!isTried) { // else it is of a boot that ended meanwhile
+				pieces.push({ offset, data, isTried: true });
+				fill();
+			}
 			return;
 		}
 		have = taken.have;
@@ -107,7 +105,6 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 	});
 	inView('console', { consoles: [`${id}:${slot}`] });
 	fill();
-	const again = AGAIN_MS.map((ms) => setTimeout(fill, ms));
 
 	// --- typing: in order, one request at a time
 	let input = '';
@@ -175,7 +172,6 @@ export function openTerminal(element, { id, slot, typing, follow, state }) {
 		},
 		close() {
 			isOver = true;
-			again.forEach(clearTimeout);
 			unlisten();
 			stopTyping();
 			inView('console', null);
