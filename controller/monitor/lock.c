@@ -21,6 +21,7 @@
 #include "base/log.h"
 
 enum { BOOT_BYTES = 37, RECORDS_BYTES = LOCK_CHILDREN_MOST * 96, TERM_MS = 2000, KILL_MS = 5000, SCANS = 20 };
+enum { LOCK_TRIES = 50, LOCK_TRY_MS = 20 };
 
 static void boot_id(char text[BOOT_BYTES])
 {
@@ -276,11 +277,21 @@ static bool take_children(struct lock *lock, const char *state, struct fail *fai
 bool lock_take(struct lock *lock, const char *state, struct fail *fail)
 {
 	*lock = (struct lock){.monitor_fd = -1, .children_fd = -1};
+	bool is_locked = false;
+
 	lock->monitor_fd = open_lock(state, "monitor.lock", O_RDWR, fail);
 	if (lock->monitor_fd < 0) {
 		return false;
 	}
-	if (flock(lock->monitor_fd, LOCK_EX | LOCK_NB) < 0) {
+	/* A child of a monitor that was killed before it let it go holds the lock for the moment until it ends. */
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		is_locked = flock(lock->monitor_fd, LOCK_EX | LOCK_NB) == 0;
+		if (is_locked) {
+			break;
+		}
+		(void)poll(NULL, 0, LOCK_TRY_MS);
+	}
+	if (!is_locked) {
 		return fail_set(fail, FAIL_CONFLICT,
 				"a monitor runs on %s already: end that one first, or use another 'state'", state);
 	}
