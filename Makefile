@@ -280,9 +280,10 @@ test: deps ## installs what is missing, builds, runs every test
 check: lint all $(tools) $(host_tests) $(guest_images) ## the fast part: lint, both compilers, unit and model tests; no root, no emulator
 	@$(MAKE) LLVM=1 O=$(O)/llvm compiles
 	@HOST_TESTS='$(sort $(host_tests))' tests/run host
-soak: deps ## half an hour (SOAK=1800 seconds, SEED=1) of a service that is killed, on a bad network, as root
+soak: deps ## half an hour each (SOAK=1800 seconds, SEED=1) of a service, then of a controller that is killed, as root
 	@$(user_make) everything
-	@trap '$(hand_over)' EXIT; SOAK=$(or $(SOAK),1800) SEED=$(or $(SEED),1) tests/e2e/service --soak
+	@trap '$(hand_over)' EXIT; export SOAK=$(or $(SOAK),1800) SEED=$(or $(SEED),1); \
+		tests/e2e/service --soak && tests/e2e/kill
 bench: ## the measurements, as a table; as root those of the service too
 	@$(user_make) everything
 	@trap '$(hand_over)' EXIT; tests/bench/run

@@ -5,7 +5,7 @@
 
 struct start {
 	const char *name; /* of the program, for sentences */
-	const char *letters; /* of its options, as for getopt(): some of c:dnvh; --help and --version are always there */
+	const char *letters; /* of its options, for getopt(): some of c:dnvh; --help and --version are there always */
 	const char *usage;
 };
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,8 +24,8 @@
 #include "render.h"
 #include "tree.h"
 
-enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32, HOSTS_MS = 200 };
-enum { FAILED_MS = 5000 };
+enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32 };
+enum { FULL_BYTES = 64 << 10, HOSTS_MS = 200, FULL_MS = 1000, FAILED_MS = 5000 };
 
 struct dhcp_service {
 	const struct conf *conf;
@@ -32,6 +33,7 @@ struct dhcp_service {
 	int monitor;
 	char *rendered, *hosts; /* what dnsmasq runs with; "": nothing yet */
 	bool knows_hosts; /* some network has nothing for strangers */
+	bool is_due; /* it could not be written for want of room */
 	uint64_t next_ms; /* not before this are the hosts written again */
 	uint64_t admissions; /* fleet_admissions() of those that dnsmasq has */
 	bool is_over; /* more are approved than it can be told of, and that was said */
@@ -99,11 +101,29 @@ static void ask(struct dhcp_service *dhcp, const char *word)
 	}
 }
 
+/* What an earlier run wrote needs no room again. */
+static bool is_written(const char *path, const char *text, size_t length)
+{
+	char *old = malloc(length + 1);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const bool is_same = old != NULL && fd >= 0 && read(fd, old, length + 1) == (ssize_t)length &&
+			     memcmp(old, text, length) == 0;
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	free(old);
+	return is_same;
+}
+
 static bool write_whole(const char *path, const char *text, struct fail *fail)
 {
 	char fresh[FILE_BYTES + 32];
 	const size_t length = strlen(text);
 
+	if (is_written(path, text, length)) {
+		return true;
+	}
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	const int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	bool is_good = fd >= 0 && fchmod(fd, 0644) == 0 && write(fd, text, length) == (ssize_t)length;
@@ -125,8 +145,11 @@ static bool fill_pi_tree(const struct conf *conf, const char *root, struct fail 
 	char path[FILE_BYTES + 16];
 	struct provision_error error;
 
+	snprintf(path, sizeof(path), "%s/config.txt", conf->pi_files);
+	const bool has_own = access(path, F_OK) == 0;
+
 	snprintf(path, sizeof(path), "%s/config.txt", root);
-	if (!write_whole(path, config, fail)) {
+	if (!has_own && !write_whole(path, config, fail)) {
 		return false;
 	}
 	return tree_install_all(root, conf->pi_files, &error) == 0 ||
@@ -275,6 +298,28 @@ static bool renew(const struct dhcp_service *dhcp, const char *name, char **kept
 	return true;
 }
 
+/* It goes on without DHCP, and tries again: a full disk is no reason to show nothing. */
+static bool is_full(struct dhcp_service *dhcp, struct fail *fail)
+{
+	const struct fail why = *fail;
+	struct statvfs disk;
+
+	if (statvfs(dhcp->conf->state, &disk) != 0 || disk.f_bavail * disk.f_frsize > FULL_BYTES) {
+		return false;
+	}
+	fail_set(fail, FAIL_LIMIT, "%.300s; the disk that holds %.200s is full: free some space", why.text,
+		 dhcp->conf->state);
+	pthread_mutex_lock(&dhcp->lock);
+	snprintf(dhcp->why, sizeof(dhcp->why), "%s", fail->text);
+	pthread_mutex_unlock(&dhcp->lock);
+	return true;
+}
+
+bool dhcp_is_due(const struct dhcp_service *dhcp)
+{
+	return dhcp->is_due;
+}
+
 bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 {
 	char root[FILE_BYTES], *text = calloc(1, RENDERED_BYTES), *hosts = calloc(1, RENDERED_BYTES);
@@ -290,6 +335,7 @@ bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 	}
 	free(text);
 	free(hosts);
+	dhcp->is_due = !is_good && is_full(dhcp, fail);
 	if (is_good && has_new_text) {
 		ask(dhcp, "restart");
 	} else if (is_good && has_new_hosts) {
@@ -304,15 +350,19 @@ void dhcp_tick(struct dhcp_service *dhcp)
 	const uint64_t admissions = dhcp->knows_hosts ? fleet_admissions(dhcp->fleet) : 0;
 	struct fail fail = {0};
 
-	if (!dhcp->knows_hosts || admissions == dhcp->admissions || now_ms < dhcp->next_ms) {
+	const bool was_due = dhcp->is_due;
+
+	if ((admissions == dhcp->admissions && !was_due) || now_ms < dhcp->next_ms) {
 		return;
 	}
-	if (dhcp_apply(dhcp, false, &fail)) {
+	if (dhcp_apply(dhcp, was_due, &fail)) {
 		dhcp->admissions = admissions; /* read before: what was changed meanwhile is looked at again */
 		dhcp->next_ms = now_ms + HOSTS_MS;
-	} else {
+		return;
+	}
+	dhcp->next_ms = now_ms + (dhcp->is_due ? FULL_MS : FAILED_MS);
+	if (!was_due) {
 		log_error("dhcp", "%s; what was there stays, and it is tried again", fail.text);
-		dhcp->next_ms = now_ms + FAILED_MS;
 	}
 }
 

@@ -232,6 +232,16 @@ static void on_reply(struct journal *journal, const struct journal_place *place,
 	if ((dhcp->kind != DHCP_OFFER && dhcp->kind != DHCP_ACK) || dhcp->yours == 0) {
 		return;
 	}
+	if (dhcp->kind == DHCP_ACK && dhcp->lease_s != 0 && journal->options.leased != NULL) {
+		const struct observe_lease lease = {
+			.mac = {dhcp->mac[0], dhcp->mac[1], dhcp->mac[2], dhcp->mac[3], dhcp->mac[4], dhcp->mac[5]},
+			.address = dhcp->yours,
+			.interface = place->network,
+			.expires_ms = dhcp->lease_s == UINT32_MAX ? 0 : now_ms + (int64_t)dhcp->lease_s * 1000,
+		};
+
+		journal->options.leased(journal->options.argument, &lease);
+	}
 	struct client *client = client_have(journal, dhcp->mac);
 
 	const bool is_same = client->address == dhcp->yours;

@@ -51,6 +51,13 @@ static bool knows(void *argument, const uint8_t mac[6])
 	return mac[5] == *(const uint8_t *)argument;
 }
 
+static void leased(void *argument, const struct observe_lease *lease)
+{
+	(void)argument;
+	text_printf(&said, "lease %02x %08x %s %lld\n", lease->mac[5], lease->address, lease->interface,
+		    (long long)lease->expires_ms);
+}
+
 static void expect(const char *text)
 {
 	assert_string_equal(said.bytes == NULL ? "" : said.bytes, text);
@@ -116,7 +123,7 @@ static void line(const char *text)
 static int start(void **state)
 {
 	static uint8_t known = 1;
-	const struct journal_options options = {.knows = knows, .argument = &known};
+	const struct journal_options options = {.knows = knows, .leased = leased, .argument = &known};
 
 	(void)state;
 	journal = journal_new(&options);
@@ -177,6 +184,27 @@ static void test_boot(void **state)
 	line("dnsmasq-tftp: sent /srv/tftp/aether.img to 10.77.0.11");
 	pass(2000);
 	expect(""); /* once is enough */
+}
+
+#define AN_HOUR "\063\004\0\0\016\020"
+#define FOR_EVER "\063\004\377\377\377\377"
+
+/* What our own server acknowledges, and nobody else's. */
+static void test_lease(void **state)
+{
+	struct wire_frame frame;
+
+	(void)state;
+	dhcp(DHCP_ACK, AN_HOUR, sizeof(AN_HOUR) - 1);
+	expect("lease 01 0a4d000b br0 3601000\n");
+	dhcp(DHCP_ACK, FOR_EVER, sizeof(FOR_EVER) - 1);
+	expect("lease 01 0a4d000b br0 0\n");
+	dhcp(DHCP_ACK, "", 0);
+	expect("");
+	wire_dhcp(&frame, DHCP_ACK, WIRE_NODE, AN_HOUR, sizeof(AN_HOUR) - 1);
+	hear(&frame);
+	assert_null(strstr(said.bytes, "lease"));
+	text_reset(&said);
 }
 
 static void test_log_alone(void **state)
@@ -483,6 +511,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_boot, start, stop),
+		cmocka_unit_test_setup_teardown(test_lease, start, stop),
 		cmocka_unit_test_setup_teardown(test_log_alone, start, stop),
 		cmocka_unit_test_setup_teardown(test_moved, start, stop),
 		cmocka_unit_test_setup_teardown(test_leased, start, stop),
