@@ -70,10 +70,13 @@ size := aarch64-linux-gnu-size
 flags.freestanding := -fno-tree-loop-distribute-patterns
 endif
 
+# What the core, the service, the daemons and the tools report.
+AETHER_VERSION := 0.1.0
+
 domains := hv svc guest host hostsim tool
 warn := -Wall -Wextra -Werror -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wvla -Wcast-qual
 flags.all := -std=c11 -fno-common -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(O))=./build \
-	-I hypervisor -I netboot -I provisioner -I controller
+	-DAETHER_VERSION='"$(AETHER_VERSION)"' -I hypervisor -I netboot -I provisioner -I controller
 flags.freestanding += $(flags.all) -O2 -march=armv8-a -ffreestanding -mgeneral-regs-only -mstrict-align -fno-pic -fno-pie \
 	-mno-outline-atomics -fno-omit-frame-pointer -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 flags.hosted := $(flags.all) -D_GNU_SOURCE
@@ -277,9 +280,10 @@ test: deps ## installs what is missing, builds, runs every test
 check: lint all $(tools) $(host_tests) $(guest_images) ## the fast part: lint, both compilers, unit and model tests; no root, no emulator
 	@$(MAKE) LLVM=1 O=$(O)/llvm compiles
 	@HOST_TESTS='$(sort $(host_tests))' tests/run host
-soak: deps ## half an hour (SOAK=1800 seconds, SEED=1) of a service that is killed, on a bad network, as root
+soak: deps ## half an hour each (SOAK=1800 seconds, SEED=1) of a service, then of a controller that is killed, as root
 	@$(user_make) everything
-	@trap '$(hand_over)' EXIT; SOAK=$(or $(SOAK),1800) SEED=$(or $(SEED),1) tests/e2e/service --soak
+	@trap '$(hand_over)' EXIT; export SOAK=$(or $(SOAK),1800) SEED=$(or $(SEED),1); \
+		tests/e2e/service --soak && tests/e2e/kill
 bench: ## the measurements, as a table; as root those of the service too
 	@$(user_make) everything
 	@trap '$(hand_over)' EXIT; tests/bench/run

@@ -7,3 +7,6 @@ $(call tool,observer,tests/e2e/observer.c tests/e2e/said.c $(foreach d,observe l
 	$(store_migrations),-lsqlite3 -lsodium -lpthread -lm)
 $(call tool,netclient,tests/e2e/netclient.c controller/observe/dhcp.c controller/observe/frame.c)
 $(call tool,render-controller,tests/e2e/render_controller.c $(provisioner_c))
+$(call tool,kills,$(wildcard tests/e2e/kills/*.c) tests/e2e/dhcp_frame.c tests/bench/controller/beats.c \
+	$(addprefix tests/unit/controller/,client.c virtual_node.c) controller/base/clock.c $(addprefix controller/observe/,dhcp.c frame.c) \
+	$(wire_messages_tool) netboot/wire/error.c $(mbedtls_sha256),-ljansson -lsqlite3 -lnettle -lpthread)

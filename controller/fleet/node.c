@@ -129,6 +129,7 @@ void node_free(struct fleet *fleet, struct node *node)
 	for (unsigned i = 0; i < node->mac_count; i++) {
 		index_drop(&fleet->by_mac, index_of_mac(node->macs[i]), node);
 	}
+	fleet->admissions++;
 	index_drop(&fleet->by_boot, node->boot_id, node);
 	index_drop(&fleet->by_ip, node->ip.s_addr, node);
 	for (unsigned of = 0; of < PEER_COUNT; of++) {
@@ -165,6 +166,7 @@ void node_add_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6])
 	}
 	if (has_mac(node, mac) && index_find(&fleet->by_mac, index_of_mac(mac)) == NULL) {
 		(void)index_put(&fleet->by_mac, index_of_mac(mac), node);
+		fleet->admissions++;
 	}
 }
 
@@ -262,6 +264,7 @@ void node_set_admission(struct fleet *fleet, struct node *node, enum admission a
 	fleet->discovered -= node->admission == ADMISSION_DISCOVERED;
 	fleet->pending -= node->admission == ADMISSION_PENDING;
 	node->admission = admission;
+	fleet->admissions++;
 	fleet->discovered += node->admission == ADMISSION_DISCOVERED;
 	fleet->pending += node->admission == ADMISSION_PENDING;
 	for (unsigned of = 0; of < PEER_COUNT; of++) {

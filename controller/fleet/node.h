@@ -110,6 +110,7 @@ struct node {
 	struct node_readings *readings; /* from the first beat */
 	struct boot boot;
 	uint64_t began_ms[BOOT_LOOP_BOOTS]; /* monotonic: the newest boots that did not get to run */
+	bool is_closed; /* where it was seen last only approved nodes are answered */
 	bool is_locating; /* people see it; a restart of the controller forgets it */
 	uint64_t seen_ms; /* monotonic: newest sighting or hello */
 	bool is_leaving; /* gives its place: its rows are being deleted */
@@ -122,7 +123,7 @@ struct node {
 	struct seal_key key;
 	struct replay replay;
 	uint64_t sequence; /* of the last datagram to this instance */
-	/* Said hello to this run of the controller, or answered it: until then what comes may be a recording. */
+	/* Began with a hello to this run of the controller, or answered it: else what comes may be a recording. */
 	bool is_proven;
 	uint64_t asked; /* sequence of the first datagram that it is to answer for that; 0: none */
 	void *link; /* its own, see fleet_link() */

@@ -20,7 +20,8 @@ enum {
 	FLEET_CLASH_ROOM = 256, /* for the nodes that clashes make, when strangers have all they may */
 	FLEET_STALE_MAX = 64,
 	FLEET_RULES_MAX = 256,
-	FLEET_EVENTS_KEPT = 100000, /* rows: the newest */
+	FLEET_EVENTS_KEPT = 100000, /* rows: the newest of what happened by itself */
+	FLEET_DEEDS_KEPT = 100000, /* and of what somebody did */
 	FLEET_EVENTS_TURN = 1024, /* they are swept whenever so many were added */
 	FLEET_RENDER_MAX = 256, /* nodes whose JSON a turn under the lock makes anew for time or a setting alone */
 	FLEET_REST_MS = 500, /* the tick looks at each node at least so often */
@@ -67,6 +68,7 @@ struct fleet {
 	uint64_t *rests; /* monotonic, beside `nodes`: until then the tick need not look at that one */
 	size_t count, room;
 	unsigned discovered, pending; /* of them */
+	uint64_t admissions; /* rises when it is another set of approved MAC addresses, perhaps */
 	unsigned leaving; /* of those: their rows are being deleted */
 	struct stale stale[FLEET_STALE_MAX]; /* the oldest strangers of the last look, the newest first */
 	unsigned stale_count;
@@ -74,7 +76,7 @@ struct fleet {
 	struct node *dirty, *due, *due_last;
 	struct fleet_link link;
 	struct fleet_rule rules[FLEET_RULES_MAX];
-	unsigned rule_count;
+	unsigned rule_count, rules_coming; /* that are being stored: they have their room */
 	bool has_release;
 	uint8_t release[ACK_SHA256_BYTES];
 	uint64_t started_ms;

@@ -74,6 +74,7 @@ void node_facts(const struct fleet *fleet, const struct node *node, struct shown
 		.stage = node->stage,
 		.contact = node->contact.state,
 		.is_cordoned = node->is_cordoned,
+		.is_closed = node->is_closed,
 		.is_resumed = is_resumed,
 		.is_mass_loss = node->is_mass_loss,
 		.has_guests = wants_guests(node),

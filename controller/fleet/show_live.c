@@ -150,16 +150,22 @@ void fleet_telemetry(struct fleet *fleet, const char ids[][ID_BYTES], unsigned c
 bool fleet_history(struct fleet *fleet, const char *id, struct text *to)
 {
 	struct json json = {.to = to};
-	const struct ring none = {.count = 0};
+	struct ring ring = {.count = 0};
 
+	/* Thousands of numbers are printed: not under the lock. */
 	fleet_lock(fleet);
 	const struct node *node = node_by_id(fleet, id);
 	const bool has = node != NULL && node->rev != 0;
 
-	if (has) {
-		ring_json(node->readings == NULL ? &none : &node->readings->ring, &json, NULL);
+	if (has && node->readings != NULL && !ring_copy(&ring, &node->readings->ring)) {
+		ring = (struct ring){.count = 0};
+		to->is_broken = true; /* out of memory */
 	}
 	fleet_unlock(fleet);
+	if (has) {
+		ring_json(&ring, &json, NULL);
+	}
+	ring_free(&ring);
 	return has;
 }
 

@@ -176,18 +176,25 @@ struct http_server *http_server_start(const struct http_server_options *options,
 	return server;
 }
 
+/* The listening socket may be our starter's too, who hands it to the next one: MHD would shut it down for both. */
+static void stop_listening(struct MHD_Daemon *daemon)
+{
+	const int fd = daemon != NULL ? MHD_quiesce_daemon(daemon) : -1;
+
+	if (daemon != NULL) {
+		MHD_stop_daemon(daemon);
+	}
+	close_fd(fd);
+}
+
 void http_server_stop(struct http_server *server)
 {
 	if (server == NULL) {
 		return;
 	}
 	stream_end_all(server);
-	if (server->tcp != NULL) {
-		MHD_stop_daemon(server->tcp);
-	}
-	if (server->unix_socket != NULL) {
-		MHD_stop_daemon(server->unix_socket);
-	}
+	stop_listening(server->tcp);
+	stop_listening(server->unix_socket);
 	stream_watch_stop(server);
 	pthread_mutex_destroy(&server->lock);
 	free(server);

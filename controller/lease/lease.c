@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 
 /* As controller/leases/leases.h has it. */
 enum { REQUEST_BYTES = 4096, VALUE_BYTES = 900 };
-enum { TRY_MS = 100, TRIES = 50, WAIT_S = 10 };
+enum { TRY_MS = 100, TRIES = 50, WAIT_S = 10, ASKED_MOST = 5 };
 
 struct request {
 	char bytes[REQUEST_BYTES];
@@ -42,6 +43,38 @@ static int complain(const char *what, const char *why)
 {
 	(void)fprintf(stderr, "aether-lease: %s: %s\n", what, why);
 	return 1;
+}
+
+static bool read_line(const char *format, int pid, char *line, int size)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), format, pid);
+	FILE *file = fopen(path, "re");
+	const bool is_read = file != NULL && fgets(line, size, file) != NULL;
+
+	if (file != NULL) {
+		(void)fclose(file);
+	}
+	return is_read;
+}
+
+/* We are run by dnsmasq's helper, a child of dnsmasq with the same name; true: dnsmasq is dead. */
+static bool is_orphan(void)
+{
+	const int helper = (int)getppid();
+	char name[64], its_parents[64], line[512];
+	int parent = 0;
+
+	if (!read_line("/proc/%d/comm", helper, name, sizeof(name)) ||
+	    !read_line("/proc/%d/stat", helper, line, sizeof(line))) {
+		return false; /* nobody knows */
+	}
+	const char *rest = strrchr(line, ')');
+
+	return rest != NULL && sscanf(rest, ") %*c %d", &parent) == 1 &&
+	       read_line("/proc/%d/comm", parent, its_parents, sizeof(its_parents)) &&
+	       strcmp(name, its_parents) != 0;
 }
 
 /* Until somebody listens. */
@@ -93,15 +126,19 @@ static bool write_all(int fd, const char *bytes, size_t count)
 	return shutdown(fd, SHUT_WR) == 0;
 }
 
-/* "ok\n" and, for `init`, a lease file that ends in "end\n"; or "no <reason>\n". */
+/*
+ * "ok\n" and, for `init`, a lease file that ends in "end\n"; or "no <reason>\n". -1: nothing came, and the question may
+ * be asked again, since to say the same twice changes nothing.
+ */
 static int take_answer(int fd, const char *action)
 {
 	FILE *answer = fdopen(fd, "r");
 	bool is_whole = strcmp(action, "init") != 0;
 	char line[1024];
 
-	if (answer == NULL || fgets(line, sizeof(line), answer) == NULL) {
-		return complain(action, "aetherd gave no answer");
+	if (answer == NULL || fgets(line, sizeof(line), answer) == NULL || strchr(line, '\n') == NULL) {
+		(void)(answer != NULL ? fclose(answer) : close(fd));
+		return -1;
 	}
 	if (strcmp(line, "ok\n") != 0) {
 		line[strcspn(line, "\n")] = '\0';
@@ -159,6 +196,13 @@ int main(int argc, char **argv)
 	static struct request request;
 	const char *path = getenv("AETHER_LEASE_SOCKET");
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		return puts("aether-lease " AETHER_VERSION) < 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		return puts("usage: aether-lease ACTION [ARGUMENT...]\n"
+			    "dnsmasq calls it, as its dhcp-script; AETHER_LEASE_SOCKET names aetherd's socket.") < 0;
+	}
 	if (argc < 2) {
 		return complain("usage", "dnsmasq calls it, as its dhcp-script");
 	}
@@ -168,13 +212,26 @@ int main(int argc, char **argv)
 	if (path == NULL) {
 		return complain(argv[1], "AETHER_LEASE_SOCKET is not set: aether-monitor starts dnsmasq with it");
 	}
-	const int fd = connect_to(path);
+	for (int i = 0; i < ASKED_MOST; i++) {
+		const int fd = connect_to(path);
 
-	if (fd < 0) {
-		return complain(path, strerror(errno));
+		if (fd < 0) {
+			const int why = errno;
+
+			/* Nobody came: the rest of what the helper was told would wait as long, each. */
+			if (strcmp(argv[1], "init") != 0 && is_orphan()) {
+				(void)kill(getppid(), SIGKILL);
+			}
+			return complain(path, strerror(why));
+		}
+		(void)write_all(fd, request.bytes, request.length); /* who did not get it gives no answer */
+		const int status = take_answer(fd, argv[1]);
+
+		if (status >= 0) {
+			return status;
+		}
+		/* An aetherd that died before it answered; the next one is on its way. */
+		(void)poll(NULL, 0, TRY_MS);
 	}
-	if (!write_all(fd, request.bytes, request.length)) {
-		return complain(path, strerror(errno));
-	}
-	return take_answer(fd, argv[1]);
+	return complain(argv[1], "aetherd gave no answer");
 }

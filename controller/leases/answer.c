@@ -114,6 +114,47 @@ static bool put_lease(struct sql *sql, void *argument, struct fail *fail)
 		       lease->expires_ms);
 }
 
+/* What the script said of the same lease stands; the time does not go back. */
+static bool put_seen(struct sql *sql, void *argument, struct fail *fail)
+{
+	const struct lease *lease = argument;
+	char mac[MAC_BYTES], address[ADDRESS_BYTES];
+
+	(void)hex_print(lease->mac, sizeof(lease->mac), mac);
+	(void)address_text(lease->address, address);
+	return (sql_run(sql, fail,
+			"UPDATE lease SET expires_ms = ? WHERE mac = ? AND address = ? AND (? = 0 OR expires_ms < ?)",
+			"ittii", lease->expires_ms, mac, address, lease->expires_ms, lease->expires_ms) &&
+		sql_run(sql, fail, "DELETE FROM lease WHERE (address = ? AND mac <> ?) OR (mac = ? AND address <> ?)",
+			"tttt", address, mac, mac, address) &&
+		sql_run(sql, fail,
+			"INSERT INTO lease (mac, address, network, expires_ms) VALUES (?, ?, ?, ?) "
+			"ON CONFLICT (mac) DO NOTHING",
+			"ttti", mac, address, lease->network, lease->expires_ms));
+}
+
+static void seen_done(void *argument, const struct fail *fail)
+{
+	if (fail != NULL) {
+		log_warn("leases", "a lease that was acknowledged is not kept yet: %s", fail->text);
+	}
+	free(argument);
+}
+
+void leases_seen(struct store *store, const struct lease *lease)
+{
+	struct lease *copy = malloc(sizeof(*copy));
+	struct fail fail = {.kind = FAIL_NONE};
+
+	if (copy == NULL) {
+		return; /* the script tells, too */
+	}
+	*copy = *lease;
+	if (!store_submit(store, put_seen, seen_done, copy, &fail)) {
+		seen_done(copy, &fail);
+	}
+}
+
 static bool drop_lease(struct sql *sql, void *argument, struct fail *fail)
 {
 	const struct lease *lease = argument;

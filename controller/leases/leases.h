@@ -40,6 +40,12 @@ struct leases_options {
 	void *argument;
 };
 
+/*
+ * A lease that was seen on the wire (any thread): kept without waiting, and without what only the script knows. dnsmasq
+ * acknowledges before it tells its script.
+ */
+void leases_seen(struct store *store, const struct lease *lease);
+
 struct leases;
 
 struct leases *leases_start(const struct leases_options *options, struct fail *fail);

@@ -13,7 +13,6 @@
 #include "http/listen.h"
 #include "main/inherited.h"
 
-#define VERSION "0.1.0"
 
 static_assert((int)CONF_NETWORKS_MOST <= (int)LINK_SOCKETS_MOST, "a socket for each network");
 
@@ -133,7 +132,19 @@ static bool start_link(struct daemon *daemon, struct fail *fail)
 
 static bool knows(void *argument, const uint8_t mac[6])
 {
-	return fleet_knows(argument, mac);
+	const struct daemon *daemon = argument;
+
+	return fleet_knows(daemon->fleet, mac);
+}
+
+static void on_lease(void *argument, const struct observe_lease *seen)
+{
+	const struct daemon *daemon = argument;
+	struct lease lease = {.address = seen->address, .expires_ms = seen->expires_ms};
+
+	memcpy(lease.mac, seen->mac, sizeof(lease.mac));
+	snprintf(lease.network, sizeof(lease.network), "%s", seen->interface);
+	leases_seen(daemon->store, &lease);
 }
 
 static bool start_observer(struct daemon *daemon, struct fail *fail)
@@ -146,7 +157,8 @@ static bool start_observer(struct daemon *daemon, struct fail *fail)
 		.network_count = conf->network_count,
 		.log_fd = inherited("dnsmasq", 0),
 		.knows = knows,
-		.argument = daemon->fleet,
+		.leased = on_lease,
+		.argument = daemon,
 	};
 
 	if (conf->network_count == 0 || inherited("observer.%u", 0) < 0) {
@@ -156,6 +168,7 @@ static bool start_observer(struct daemon *daemon, struct fail *fail)
 		networks[i] = (struct observe_network){
 			.fd = inherited("observer.%u", i),
 			.server = conf->networks[i].address,
+			.is_closed = conf->networks[i].unknown != CONF_UNKNOWN_ENROLL,
 			.ignores_unknown = conf->networks[i].unknown == CONF_UNKNOWN_IGNORE,
 		};
 		strcpy(networks[i].interface, conf->networks[i].interface);
@@ -243,7 +256,7 @@ static bool start_api(struct daemon *daemon, struct fail *fail)
 		.store = daemon->store,
 		.fleet = daemon->fleet,
 		.bus = daemon->bus,
-		.version = VERSION,
+		.version = AETHER_VERSION,
 		.base_url = daemon->base_url,
 		.outside = {.system = daemon->dhcp, .system_show = dhcp_show},
 	};
@@ -314,8 +327,14 @@ bool daemon_start(struct daemon *daemon, const struct conf *conf, struct fail *f
 	}
 	daemon->dhcp = dhcp_new(conf, daemon->fleet, daemon->monitor_fd, fail);
 	if (daemon->dhcp == NULL || !start_api(daemon, fail) || !start_server(daemon, fail) ||
-	    !start_observer(daemon, fail) || !start_leases(daemon, fail) || !dhcp_apply(daemon->dhcp, true, fail)) {
+	    !start_observer(daemon, fail) || !start_leases(daemon, fail)) {
 		return false;
+	}
+	if (!dhcp_apply(daemon->dhcp, true, fail)) {
+		if (!dhcp_is_due(daemon->dhcp)) {
+			return false;
+		}
+		log_error("main", "no DHCP for now: %s", fail->text);
 	}
 	dhcp_ready(daemon->dhcp);
 	log_info("main", "serving people on %s and nodes on port %u of %u networks", daemon->base_url, conf->node_port,

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,7 +24,8 @@
 #include "render.h"
 #include "tree.h"
 
-enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32, HOSTS_MS = 1000 };
+enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32 };
+enum { FULL_BYTES = 64 << 10, HOSTS_MS = 200, FULL_MS = 1000, FAILED_MS = 5000 };
 
 struct dhcp_service {
 	const struct conf *conf;
@@ -31,7 +33,10 @@ struct dhcp_service {
 	int monitor;
 	char *rendered, *hosts; /* what dnsmasq runs with; "": nothing yet */
 	bool knows_hosts; /* some network has nothing for strangers */
-	uint64_t next_ms; /* when to look at the hosts again */
+	bool is_due; /* it could not be written for want of room */
+	uint64_t next_ms; /* not before this are the hosts written again */
+	uint64_t admissions; /* fleet_admissions() of those that dnsmasq has */
+	bool is_over; /* more are approved than it can be told of, and that was said */
 	char programs[CONF_PATH_BYTES]; /* where aether-lease is */
 	char user[33]; /* our own */
 	pthread_mutex_t lock; /* of what follows */
@@ -96,11 +101,29 @@ static void ask(struct dhcp_service *dhcp, const char *word)
 	}
 }
 
+/* What an earlier run wrote needs no room again. */
+static bool is_written(const char *path, const char *text, size_t length)
+{
+	char *old = malloc(length + 1);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const bool is_same = old != NULL && fd >= 0 && read(fd, old, length + 1) == (ssize_t)length &&
+			     memcmp(old, text, length) == 0;
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	free(old);
+	return is_same;
+}
+
 static bool write_whole(const char *path, const char *text, struct fail *fail)
 {
-	char fresh[FILE_BYTES + 8];
+	char fresh[FILE_BYTES + 32];
 	const size_t length = strlen(text);
 
+	if (is_written(path, text, length)) {
+		return true;
+	}
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	const int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	bool is_good = fd >= 0 && fchmod(fd, 0644) == 0 && write(fd, text, length) == (ssize_t)length;
@@ -109,6 +132,28 @@ static bool write_whole(const char *path, const char *text, struct fail *fail)
 	}
 	return (is_good && rename(fresh, path) == 0) ||
 	       fail_set(fail, FAIL_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
+}
+
+/*
+ * The firmware of a Raspberry Pi looks for its files by itself: first in a folder named by its serial, then, when that
+ * has no start4.elf or start.elf, in the root. Where the folder says nothing else, it is told to start the image as
+ * 64-bit code, which is at EL2, with a console (raspberrypi.com/documentation, config.txt).
+ */
+static bool fill_pi_tree(const struct conf *conf, const char *root, struct fail *fail)
+{
+	static const char config[] = "arm_64bit=1\nenable_uart=1\nkernel=aether.img\n";
+	char path[FILE_BYTES + 16];
+	struct provision_error error;
+
+	snprintf(path, sizeof(path), "%s/config.txt", conf->pi_files);
+	const bool has_own = access(path, F_OK) == 0;
+
+	snprintf(path, sizeof(path), "%s/config.txt", root);
+	if (!has_own && !write_whole(path, config, fail)) {
+		return false;
+	}
+	return tree_install_all(root, conf->pi_files, &error) == 0 ||
+	       fail_set(fail, FAIL_UNAVAILABLE, "pi_files: %s", error.text);
 }
 
 /* The TFTP tree: what the configuration names, under the names that nodes ask for. */
@@ -127,7 +172,7 @@ static bool fill_tree(const struct conf *conf, const char *root, struct fail *fa
 			return fail_set(fail, FAIL_UNAVAILABLE, "%s", error.text);
 		}
 	}
-	return true;
+	return conf->pi_files[0] == '\0' || fill_pi_tree(conf, root, fail);
 }
 
 /* What is rendered, with all that it points to. */
@@ -168,6 +213,24 @@ static void order_network(struct order *order, const struct conf_network *from, 
 	};
 }
 
+/* The rest would not be answered: rather say so than fail for all. */
+static void limit_hosts(struct dhcp_service *dhcp, struct order *order)
+{
+	const size_t count = order->conf.host_count;
+	char sentence[200];
+
+	order->conf.host_count = count < RENDER_HOSTS_MAX ? count : RENDER_HOSTS_MAX;
+	if (count > RENDER_HOSTS_MAX && !dhcp->is_over) {
+		(void)snprintf(sentence, sizeof(sentence),
+			       "%zu MAC addresses are approved, and networks that do not answer unknown nodes know %u: "
+			       "the others get no address there. Set unknown = \"enroll\", or retire nodes.",
+			       count, RENDER_HOSTS_MAX);
+		log_error("dhcp", "%s", sentence);
+		fleet_tell(dhcp->fleet, "dhcp.full", "", NULL, sentence);
+	}
+	dhcp->is_over = count > RENDER_HOSTS_MAX;
+}
+
 static void make_order(struct dhcp_service *dhcp, struct order *order)
 {
 	const struct conf *conf = dhcp->conf;
@@ -181,6 +244,7 @@ static void make_order(struct dhcp_service *dhcp, struct order *order)
 		.nodes = conf->nodes,
 		.boot_file = "aether.img",
 		.tftp_root = order->tftp,
+		.has_pi_files = conf->pi_files[0] != '\0',
 		.lease_script = order->script,
 		.hosts_file = order->hosts_file,
 		.user = conf->dnsmasq_user[0] != '\0' ? conf->dnsmasq_user : dhcp->user,
@@ -192,6 +256,7 @@ static void make_order(struct dhcp_service *dhcp, struct order *order)
 	/* Only where strangers get nothing must dnsmasq know who is none. */
 	if (dhcp->knows_hosts) {
 		order->conf.host_count = fleet_approved_macs(dhcp->fleet, order->macs, RENDER_HOSTS_MAX);
+		limit_hosts(dhcp, order);
 	}
 	for (size_t i = 0; i < order->conf.host_count; i++) {
 		memcpy(order->hosts[i].mac, order->macs[i], 6);
@@ -233,6 +298,28 @@ static bool renew(const struct dhcp_service *dhcp, const char *name, char **kept
 	return true;
 }
 
+/* It goes on without DHCP, and tries again: a full disk is no reason to show nothing. */
+static bool is_full(struct dhcp_service *dhcp, struct fail *fail)
+{
+	const struct fail why = *fail;
+	struct statvfs disk;
+
+	if (statvfs(dhcp->conf->state, &disk) != 0 || disk.f_bavail * disk.f_frsize > FULL_BYTES) {
+		return false;
+	}
+	fail_set(fail, FAIL_LIMIT, "%.300s; the disk that holds %.200s is full: free some space", why.text,
+		 dhcp->conf->state);
+	pthread_mutex_lock(&dhcp->lock);
+	snprintf(dhcp->why, sizeof(dhcp->why), "%s", fail->text);
+	pthread_mutex_unlock(&dhcp->lock);
+	return true;
+}
+
+bool dhcp_is_due(const struct dhcp_service *dhcp)
+{
+	return dhcp->is_due;
+}
+
 bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 {
 	char root[FILE_BYTES], *text = calloc(1, RENDERED_BYTES), *hosts = calloc(1, RENDERED_BYTES);
@@ -248,6 +335,7 @@ bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 	}
 	free(text);
 	free(hosts);
+	dhcp->is_due = !is_good && is_full(dhcp, fail);
 	if (is_good && has_new_text) {
 		ask(dhcp, "restart");
 	} else if (is_good && has_new_hosts) {
@@ -259,14 +347,22 @@ bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 void dhcp_tick(struct dhcp_service *dhcp)
 {
 	const uint64_t now_ms = clock_ms();
+	const uint64_t admissions = dhcp->knows_hosts ? fleet_admissions(dhcp->fleet) : 0;
 	struct fail fail = {0};
 
-	if (!dhcp->knows_hosts || now_ms < dhcp->next_ms) {
+	const bool was_due = dhcp->is_due;
+
+	if ((admissions == dhcp->admissions && !was_due) || now_ms < dhcp->next_ms) {
 		return;
 	}
-	dhcp->next_ms = now_ms + HOSTS_MS;
-	if (!dhcp_apply(dhcp, false, &fail)) {
-		log_error("dhcp", "%s; what was there stays", fail.text);
+	if (dhcp_apply(dhcp, was_due, &fail)) {
+		dhcp->admissions = admissions; /* read before: what was changed meanwhile is looked at again */
+		dhcp->next_ms = now_ms + HOSTS_MS;
+		return;
+	}
+	dhcp->next_ms = now_ms + (dhcp->is_due ? FULL_MS : FAILED_MS);
+	if (!was_due) {
+		log_error("dhcp", "%s; what was there stays, and it is tried again", fail.text);
 	}
 }
 

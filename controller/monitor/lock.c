@@ -21,6 +21,7 @@
 #include "base/log.h"
 
 enum { BOOT_BYTES = 37, RECORDS_BYTES = LOCK_CHILDREN_MOST * 96, TERM_MS = 2000, KILL_MS = 5000, SCANS = 20 };
+enum { LOCK_TRIES = 50, LOCK_TRY_MS = 20 };
 
 static void boot_id(char text[BOOT_BYTES])
 {
@@ -169,6 +170,70 @@ bool lock_end_holders(struct lock *lock)
 	return false;
 }
 
+static bool is_marked(const struct lock *lock, pid_t pid)
+{
+	static char text[128 << 10]; /* the monitor has one thread */
+	const size_t length = strlen(lock->dnsmasq_mark);
+	char path[64];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	const int fd = length > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t count = -1;
+	if (fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == lock->dnsmasq_uid) {
+		count = read(fd, text, sizeof(text) - 1);
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	text[count > 0 ? count : 0] = '\0';
+	for (const char *at = text; at < text + count; at += strlen(at) + 1) {
+		if (strcmp(at, lock->dnsmasq_mark) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Returns how many there are. It ignores SIGTERM. */
+static unsigned find_marked(const struct lock *lock, bool kills)
+{
+	DIR *proc = opendir("/proc");
+	unsigned count = 0;
+
+	for (struct dirent *entry; proc != NULL && (entry = readdir(proc)) != NULL;) {
+		const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid <= 1 || pid == getpid() || !is_marked(lock, pid)) {
+			continue;
+		}
+		count++;
+		const int pidfd = kills ? pidfd_open(pid, 0) : -1;
+		if (pidfd >= 0 && is_marked(lock, pid)) {
+			pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+			is_over(pidfd, KILL_MS);
+		}
+		if (pidfd >= 0) {
+			close(pidfd);
+		}
+	}
+	if (proc != NULL) {
+		closedir(proc);
+	}
+	return count;
+}
+
+bool lock_dnsmasq_is_over(const struct lock *lock)
+{
+	return find_marked(lock, false) == 0;
+}
+
+void lock_end_dnsmasq(const struct lock *lock)
+{
+	for (int i = 0; i < SCANS && find_marked(lock, true) > 0; i++) {
+	}
+}
+
 static int open_lock(const char *state, const char *name, int access, struct fail *fail)
 {
 	char path[PATH_MAX];
@@ -212,11 +277,21 @@ static bool take_children(struct lock *lock, const char *state, struct fail *fai
 bool lock_take(struct lock *lock, const char *state, struct fail *fail)
 {
 	*lock = (struct lock){.monitor_fd = -1, .children_fd = -1};
+	bool is_locked = false;
+
 	lock->monitor_fd = open_lock(state, "monitor.lock", O_RDWR, fail);
 	if (lock->monitor_fd < 0) {
 		return false;
 	}
-	if (flock(lock->monitor_fd, LOCK_EX | LOCK_NB) < 0) {
+	/* A child of a monitor that was killed before it let it go holds the lock for the moment until it ends. */
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		is_locked = flock(lock->monitor_fd, LOCK_EX | LOCK_NB) == 0;
+		if (is_locked) {
+			break;
+		}
+		(void)poll(NULL, 0, LOCK_TRY_MS);
+	}
+	if (!is_locked) {
 		return fail_set(fail, FAIL_CONFLICT,
 				"a monitor runs on %s already: end that one first, or use another 'state'", state);
 	}

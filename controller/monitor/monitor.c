@@ -28,6 +28,8 @@
 #include "monitor/word.h"
 
 enum { WHICH_AETHERD, WHICH_DNSMASQ };
+enum { HELPER_LOOK_MS = 50, HELPER_MOST_MS = 8000 };
+#define LEASE_VARIABLE "AETHER_LEASE_SOCKET"
 
 struct monitor {
 	struct lock lock;
@@ -43,6 +45,7 @@ struct monitor {
 	struct child aetherd, dnsmasq;
 	struct search search;
 	bool is_asked; /* aetherd wants dnsmasq */
+	uint64_t dnsmasq_since_ms; /* since when its helper is waited for; 0: it is not */
 	bool is_ending;
 };
 
@@ -68,7 +71,7 @@ static bool place_dnsmasq(void *argument)
 	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
 		return false;
 	}
-	return setenv("AETHER_LEASE_SOCKET", monitor->lease_socket, 1) == 0 &&
+	return setenv(LEASE_VARIABLE, monitor->lease_socket, 1) == 0 &&
 	       handed_give(&(struct handed){0}, monitor->lock.children_fd);
 }
 
@@ -109,7 +112,6 @@ static void define_children(struct monitor *monitor, const struct conf *conf)
 	snprintf(monitor->lease_program, sizeof(monitor->lease_program), "%.*s/aether-lease",
 		 (int)(strrchr(monitor->program, '/') - monitor->program), monitor->program);
 	monitor->state = conf->state;
-	snprintf(monitor->lease_socket, sizeof(monitor->lease_socket), "%s/lease.sock", conf->state);
 	monitor->dnsmasq_argv[0] = conf->dnsmasq;
 	monitor->dnsmasq_argv[1] = "--keep-in-foreground";
 	monitor->dnsmasq_argv[2] = "--conf-file=-"; /* standard input: place_dnsmasq() */
@@ -139,8 +141,10 @@ static bool prepare_state(const struct monitor *monitor, const struct conf *conf
 		is_good = fchown(fd, monitor->user.uid, monitor->user.gid) == 0 && fchmod(fd, 0711) == 0;
 	}
 	if (!is_good) {
-		fail_set(fail, FAIL_UNAVAILABLE, "%s is not a folder that can be used: %s", conf->state,
-			 strerror(errno));
+		fail_set(fail, FAIL_UNAVAILABLE,
+			 "%s is not a folder that can be used: %s; make it one that can be written, or name another "
+			 "with 'state' in %s",
+			 conf->state, strerror(errno), conf->path);
 	}
 	if (fd >= 0) {
 		close(fd);
@@ -271,19 +275,39 @@ static int next_due(const struct monitor *monitor, uint64_t now_ms)
 	const int a = child_due(&monitor->aetherd, now_ms), b = child_due(&monitor->dnsmasq, now_ms);
 
 	const int c = search_due(&monitor->search, now_ms);
-	const int least = a < 0 || (b >= 0 && b < a) ? b : a;
+	int least = a < 0 || (b >= 0 && b < a) ? b : a;
 
-	return least < 0 || (c >= 0 && c < least) ? c : least;
+	least = least < 0 || (c >= 0 && c < least) ? c : least;
+	return monitor->dnsmasq_since_ms != 0 && (least < 0 || least > HELPER_LOOK_MS) ? HELPER_LOOK_MS : least;
+}
+
+/* Nothing of an earlier dnsmasq hands over leases any more: another may read them, and aetherd may end. */
+static bool has_settled(struct monitor *monitor, uint64_t now_ms)
+{
+	if (lock_dnsmasq_is_over(&monitor->lock)) {
+		monitor->dnsmasq_since_ms = 0;
+		return true;
+	}
+	if (monitor->dnsmasq_since_ms == 0) {
+		monitor->dnsmasq_since_ms = now_ms;
+	} else if (now_ms - monitor->dnsmasq_since_ms > HELPER_MOST_MS) {
+		log_warn("monitor", "dnsmasq's helper does not finish: ending it; leases may be asked for again");
+		lock_end_dnsmasq(&monitor->lock);
+	}
+	return false;
 }
 
 /* dnsmasq goes first: no address is given that nobody would remember. */
 static void step(struct monitor *monitor, uint64_t now_ms)
 {
+	const bool is_needed = monitor->is_asked && monitor->search.is_free && !monitor->is_ending;
+	const bool is_off = monitor->dnsmasq.state == CHILD_OFF;
+
 	search_step(&monitor->search, now_ms);
-	monitor->dnsmasq.is_wanted = monitor->is_asked && monitor->search.is_free && !monitor->is_ending;
-	if (monitor->is_ending) {
+	monitor->dnsmasq.is_wanted = is_needed && (!is_off || has_settled(monitor, now_ms));
+	if (monitor->is_ending && monitor->aetherd.is_wanted) {
 		monitor->aetherd.is_wanted =
-			monitor->dnsmasq.state != CHILD_OFF && monitor->aetherd.state == CHILD_RUNNING;
+			monitor->aetherd.state == CHILD_RUNNING && !(is_off && has_settled(monitor, now_ms));
 	}
 	child_step(&monitor->aetherd, &monitor->lock, now_ms);
 	if (child_step(&monitor->dnsmasq, &monitor->lock, now_ms)) {
@@ -342,10 +366,15 @@ int monitor_run(const struct conf *conf, struct fail *fail)
 	    !handed_open(&monitor.handed, conf, fail) || !open_channels(&monitor, fail)) {
 		return 1;
 	}
+	snprintf(monitor.lease_socket, sizeof(monitor.lease_socket), "%s/lease.sock", conf->state);
+	snprintf(monitor.lock.dnsmasq_mark, sizeof(monitor.lock.dnsmasq_mark), LEASE_VARIABLE "=%s",
+		 monitor.lease_socket);
+	monitor.lock.dnsmasq_uid = monitor.dnsmasq_user.is_set ? monitor.dnsmasq_user.uid : geteuid();
 	tell_users(&monitor);
 	search_init(&monitor.search, conf);
 	define_children(&monitor, conf);
 	loop(&monitor);
+	lock_end_dnsmasq(&monitor.lock);
 	if (!lock_end_holders(&monitor.lock)) {
 		log_error("monitor", "something that aetherd started does not end");
 		return 1;

@@ -322,7 +322,13 @@ void nodehttp_stop(struct nodehttp *nodehttp)
 	if (nodehttp == NULL) {
 		return;
 	}
+	/* The socket may be our starter's too, who hands it to the next one: MHD would shut it down for both. */
+	const int listening = MHD_quiesce_daemon(nodehttp->daemon);
+
 	MHD_stop_daemon(nodehttp->daemon);
+	if (listening >= 0) {
+		close(listening);
+	}
 	pthread_mutex_lock(&nodehttp->lock);
 	nodehttp->must_end = true;
 	pthread_cond_signal(&nodehttp->ending);

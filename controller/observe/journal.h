@@ -14,6 +14,7 @@
 
 #include "fleet/fleet.h"
 #include "observe/dnsmasq_log.h"
+#include "observe/observe.h"
 
 enum { JOURNAL_CLIENTS = 16384, JOURNAL_TRANSFERS = 4096, JOURNAL_MOVES_MS = 250 };
 /* Who asks again and again is told of once in JOURNAL_AGAIN_MS; strangers, all together, JOURNAL_STRANGERS a second. */
@@ -24,6 +25,7 @@ enum { JOURNAL_SILENT_MS = 3000, JOURNAL_HOOK_MS = 1000, JOURNAL_ENDED_MS = 5000
 struct journal_options {
 	struct fleet *fleet;
 	bool (*knows)(void *argument, const uint8_t mac[6]);
+	void (*leased)(void *argument, const struct observe_lease *lease); /* NULL: nobody asks */
 	void *argument;
 };
 
@@ -36,6 +38,7 @@ struct journal_place {
 	const char *network; /* interface */
 	uint32_t server; /* our address there */
 	bool ignores_unknown;
+	bool is_closed; /* only approved nodes are answered there */
 	bool is_outgoing; /* this host sent the frame, says the kernel: addresses in it are whatever the sender likes */
 };
 

@@ -40,7 +40,11 @@ struct observe {
 static void take_frames(struct observe *observe, const struct observe_network *network)
 {
 	struct journal_place place = {
-		.network = network->interface, .server = network->server, .ignores_unknown = network->ignores_unknown};
+		.network = network->interface,
+		.server = network->server,
+		.ignores_unknown = network->ignores_unknown,
+		.is_closed = network->is_closed,
+	};
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
 	struct sockaddr_ll from[BATCH];
@@ -144,14 +148,14 @@ static void *run(void *argument)
 		polls[count] = (struct pollfd){.fd = observe->log.fd, .events = POLLIN};
 		polls[count + 1] = (struct pollfd){.fd = observe->wake, .events = POLLIN};
 		(void)poll(polls, count + 2, JOURNAL_MOVES_MS);
-		if (polls[count + 1].revents != 0) {
-			return NULL;
-		}
 		/* Frames first: they say what the log's lines are about. */
 		for (unsigned i = 0; i < count; i++) {
 			if (polls[i].revents != 0) {
 				take_frames(observe, &observe->networks[i]);
 			}
+		}
+		if (polls[count + 1].revents != 0) {
+			return NULL;
 		}
 		if (observe->log.fd >= 0 && polls[count].revents != 0) {
 			take_log(observe);
@@ -181,7 +185,8 @@ struct observe *observe_start(const struct observe_options *options, struct fail
 	}
 	struct observe *observe = calloc(1, sizeof(*observe));
 	const struct journal_options journal = {
-		.fleet = options->fleet, .knows = options->knows, .argument = options->argument};
+		.fleet = options->fleet, .knows = options->knows, .leased = options->leased,
+		.argument = options->argument};
 
 	if (observe == NULL) {
 		fail_set(fail, FAIL_UNAVAILABLE, "the observer has no memory");

@@ -20,7 +20,15 @@ struct observe_network {
 	char interface[OBSERVE_NAME_BYTES];
 	int fd; /* of observe_open(); the observer's from now on */
 	uint32_t server; /* this host's address there, host byte order */
+	bool is_closed; /* only approved nodes are answered there */
 	bool ignores_unknown; /* clients that the fleet does not know are not even shown */
+};
+
+struct observe_lease {
+	uint8_t mac[6];
+	uint32_t address; /* host byte order */
+	const char *interface;
+	int64_t expires_ms; /* 0: never */
 };
 
 struct observe_options {
@@ -30,6 +38,8 @@ struct observe_options {
 	int log_fd; /* the pipe of dnsmasq's standard error, the observer's from now on; -1: none */
 	/* Whether a node has that MAC; called for networks that ignore strangers. NULL: nobody is known. */
 	bool (*knows)(void *argument, const uint8_t mac[6]);
+	/* Our own server acknowledged it: not to be lost, though dnsmasq may die before it tells. NULL: nobody asks. */
+	void (*leased)(void *argument, const struct observe_lease *lease);
 	void *argument;
 };
 

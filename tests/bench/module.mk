@@ -11,7 +11,7 @@ $(O)/bench/initramfs.cpio: tests/bench/initramfs $(O)/bin/initramfs $(O)/bench/i
 
 # The controller's: a real aetherd, virtual nodes and readers; tests/bench/controller/README.md.
 $(O)/tool/tests/% $(O)/syntax/tool/tests/%: flags.tool += -I tests
-$(call tool,controller-bench,$(wildcard tests/bench/controller/*.c) tests/unit/controller/virtual_node.c \
+$(call tool,controller-bench,$(wildcard tests/bench/controller/*.c) tests/e2e/dhcp_frame.c tests/unit/controller/virtual_node.c \
 	controller/ctl/call.c controller/ctl/follow.c controller/ctl/ask.c controller/ctl/show.c \
 	controller/base/clock.c controller/base/text.c controller/base/fail.c controller/observe/open.c $(wire_messages_tool) netboot/wire/error.c $(mbedtls_sha256),\
 	-ljansson -lsodium -lnettle -lpthread -lm)

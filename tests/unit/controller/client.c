@@ -150,7 +150,7 @@ void client_free(struct client_answer *answer)
 
 const char *client_header(const struct client_answer *answer, const char *name)
 {
-	static char value[1024];
+	static _Thread_local char value[1024];
 	const size_t length = strlen(name);
 
 	for (const char *line = strstr(answer->head, "\r\n"); line != NULL;

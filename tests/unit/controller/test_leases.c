@@ -100,6 +100,39 @@ static void test_lives(void **state)
 	assert_int_equal(sent_bytes, 1234);
 }
 
+static void see(uint8_t last, uint32_t address, int64_t expires_s)
+{
+	const struct lease lease = {.mac = {0x52, 0x54, 0, 0x77, 0, last},
+				    .address = address,
+				    .network = "br0",
+				    .expires_ms = expires_s * 1000};
+
+	leases_seen(options.store, &lease);
+	ask("action=del|mac=00:00:00:00:00:01|address=10.0.0.1", "ok\n"); /* which is made behind it */
+}
+
+/* What was seen on the wire is kept, and takes nothing away from what the script said. */
+static void test_seen(void **state)
+{
+	(void)state;
+	see(1, 0x0a4d000b, 4102444800);
+	ask("action=init", "ok\n4102444800 52:54:00:77:00:01 10.77.0.11 * *\nend\n");
+	ask("action=add|mac=52:54:00:77:00:01|address=10.77.0.11|hostname=node1|client_id=01:52|expires=4102444900",
+	    "ok\n");
+	see(1, 0x0a4d000b, 4102444800);
+	ask("action=init", "ok\n4102444900 52:54:00:77:00:01 10.77.0.11 node1 01:52\nend\n");
+	see(1, 0x0a4d000b, 4102445000);
+	ask("action=init", "ok\n4102445000 52:54:00:77:00:01 10.77.0.11 node1 01:52\nend\n");
+	/* Another address, and another machine with the first one's. */
+	see(1, 0x0a4d000c, 4102445000);
+	see(2, 0x0a4d000b, 4102445000);
+	ask("action=init", "ok\n4102445000 52:54:00:77:00:01 10.77.0.12 * *\n"
+			   "4102445000 52:54:00:77:00:02 10.77.0.11 * *\nend\n");
+	see(3, 0x0a4d000c, 4102445000);
+	ask("action=init", "ok\n4102445000 52:54:00:77:00:02 10.77.0.11 * *\n"
+			   "4102445000 52:54:00:77:00:03 10.77.0.12 * *\nend\n");
+}
+
 /* A second daemon finds what the first one was told. */
 static void test_survives(void **state)
 {
@@ -184,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lives, start, small_store_remove),
+		cmocka_unit_test_setup_teardown(test_seen, start, small_store_remove),
 		cmocka_unit_test_setup_teardown(test_survives, start, small_store_remove),
 		cmocka_unit_test_setup_teardown(test_hostile, start, small_store_remove),
 		cmocka_unit_test_setup_teardown(test_socket, start, small_store_remove),

@@ -18,7 +18,7 @@
 static struct text said;
 static struct journal *journal;
 static int64_t now_ms;
-static const struct journal_place place = {.network = "br0", .server = WIRE_SERVER};
+static struct journal_place place = {.network = "br0", .server = WIRE_SERVER};
 
 /* The fleet's part. */
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
@@ -49,6 +49,13 @@ void fleet_tell(struct fleet *fleet, const char *kind, const char *node, const s
 static bool knows(void *argument, const uint8_t mac[6])
 {
 	return mac[5] == *(const uint8_t *)argument;
+}
+
+static void leased(void *argument, const struct observe_lease *lease)
+{
+	(void)argument;
+	text_printf(&said, "lease %02x %08x %s %lld\n", lease->mac[5], lease->address, lease->interface,
+		    (long long)lease->expires_ms);
 }
 
 static void expect(const char *text)
@@ -116,7 +123,7 @@ static void line(const char *text)
 static int start(void **state)
 {
 	static uint8_t known = 1;
-	const struct journal_options options = {.knows = knows, .argument = &known};
+	const struct journal_options options = {.knows = knows, .leased = leased, .argument = &known};
 
 	(void)state;
 	journal = journal_new(&options);
@@ -179,6 +186,27 @@ static void test_boot(void **state)
 	expect(""); /* once is enough */
 }
 
+#define AN_HOUR "\063\004\0\0\016\020"
+#define FOR_EVER "\063\004\377\377\377\377"
+
+/* What our own server acknowledges, and nobody else's. */
+static void test_lease(void **state)
+{
+	struct wire_frame frame;
+
+	(void)state;
+	dhcp(DHCP_ACK, AN_HOUR, sizeof(AN_HOUR) - 1);
+	expect("lease 01 0a4d000b br0 3601000\n");
+	dhcp(DHCP_ACK, FOR_EVER, sizeof(FOR_EVER) - 1);
+	expect("lease 01 0a4d000b br0 0\n");
+	dhcp(DHCP_ACK, "", 0);
+	expect("");
+	wire_dhcp(&frame, DHCP_ACK, WIRE_NODE, AN_HOUR, sizeof(AN_HOUR) - 1);
+	hear(&frame);
+	assert_null(strstr(said.bytes, "lease"));
+	text_reset(&said);
+}
+
 static void test_log_alone(void **state)
 {
 	(void)state;
@@ -196,6 +224,22 @@ static void test_log_alone(void **state)
 	expect("file 01 boot.scr 2100-end 99/99 \n");
 	journal_sent(journal, WIRE_NODE + 1, "/srv/tftp/boot.scr", 99, now_ms);
 	expect("");
+}
+
+/* Told once in a while, and at once when it is in another network. */
+static void test_moved(void **state)
+{
+	const struct journal_place before = place;
+
+	(void)state;
+	dhcp(DHCP_DISCOVER, UBOOT, sizeof(UBOOT) - 1);
+	expect("see 01 br0 arch=16 class=U-Boot.armv8\n");
+	dhcp(DHCP_DISCOVER, UBOOT, sizeof(UBOOT) - 1);
+	expect("");
+	place = (struct journal_place){.network = "br1", .server = WIRE_SERVER + 256};
+	dhcp(DHCP_DISCOVER, UBOOT, sizeof(UBOOT) - 1);
+	expect("see 01 br1 arch=16 class=U-Boot.armv8\n");
+	place = before;
 }
 
 /* Whose a transfer is, from a lease alone, that is not over. */
@@ -467,7 +511,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_boot, start, stop),
+		cmocka_unit_test_setup_teardown(test_lease, start, stop),
 		cmocka_unit_test_setup_teardown(test_log_alone, start, stop),
+		cmocka_unit_test_setup_teardown(test_moved, start, stop),
 		cmocka_unit_test_setup_teardown(test_leased, start, stop),
 		cmocka_unit_test_setup_teardown(test_wraps, start, stop),
 		cmocka_unit_test_setup_teardown(test_missing, start, stop),
