@@ -70,10 +70,13 @@ size := aarch64-linux-gnu-size
 flags.freestanding := -fno-tree-loop-distribute-patterns
 endif
 
+# What the core, the service, the daemons and the tools report.
+AETHER_VERSION := 0.1.0
+
 domains := hv svc guest host hostsim tool
 warn := -Wall -Wextra -Werror -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wvla -Wcast-qual
 flags.all := -std=c11 -fno-common -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(O))=./build \
-	-I hypervisor -I netboot -I provisioner -I controller
+	-DAETHER_VERSION='"$(AETHER_VERSION)"' -I hypervisor -I netboot -I provisioner -I controller
 flags.freestanding += $(flags.all) -O2 -march=armv8-a -ffreestanding -mgeneral-regs-only -mstrict-align -fno-pic -fno-pie \
 	-mno-outline-atomics -fno-omit-frame-pointer -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 flags.hosted := $(flags.all) -D_GNU_SOURCE

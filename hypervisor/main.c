@@ -5,7 +5,6 @@
  */
 #include "abi/crash.h"
 #include "abi/image.h"
-#include "abi/version.h"
 #include "arch/boot.h"
 #include "arch/layout.h"
 #include "arch/mmu.h"

@@ -168,6 +168,7 @@ enum cli_option {
 	OPTION_FILE,
 	OPTION_OUTPUT,
 	OPTION_HELP,
+	OPTION_VERSION,
 };
 
 static const struct option options[] = {
@@ -188,6 +189,7 @@ static const struct option options[] = {
 	{"file", required_argument, NULL, OPTION_FILE},
 	{"output", required_argument, NULL, OPTION_OUTPUT},
 	{"help", no_argument, NULL, OPTION_HELP},
+	{"version", no_argument, NULL, OPTION_VERSION},
 	{NULL, 0, NULL, 0},
 };
 
@@ -294,6 +296,9 @@ int main(int argc, char **argv)
 	for (int option; (option = getopt_long(argc, argv, "", options, &index)) != -1;) {
 		if (option == OPTION_HELP) {
 			return fputs(usage, stdout) < 0;
+		}
+		if (option == OPTION_VERSION) {
+			return puts("provision-render " AETHER_VERSION) < 0;
 		}
 		if (option == '?') {
 			(void)fputs(usage, stderr);

@@ -6,8 +6,10 @@
  */
 #include "tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,4 +102,46 @@ int tree_install(
 	}
 	(void)close(root_fd);
 	return result;
+}
+
+/* 1: installed; 0: passed over; -1. */
+static int install_entry(
+	const char *root, const char *from, const char *name, struct provision_error *error)
+{
+	char source[PATH_MAX];
+	struct stat status;
+
+	if (name[0] == '.') {
+		return 0;
+	}
+	if (snprintf(source, sizeof(source), "%s/%s", from, name) >= (int)sizeof(source)) {
+		return provision_fail(error, "%s: a longer path than there can be", from);
+	}
+	if (stat(source, &status) == 0 && S_ISDIR(status.st_mode)) {
+		return 0;
+	}
+	return tree_install(root, name, source, error) < 0 ? -1 : 1;
+}
+
+int tree_install_all(const char *root, const char *from, struct provision_error *error)
+{
+	DIR *folder = opendir(from);
+	int count = 0;
+	int result = 0;
+
+	if (folder == NULL) {
+		return provision_fail(error, "%s: %s", from, strerror(errno));
+	}
+	for (const struct dirent *entry; result >= 0 && (entry = readdir(folder)) != NULL;) {
+		result = install_entry(root, from, entry->d_name, error);
+		count += result > 0 ? 1 : 0;
+		if (count > TREE_FILES_MAX) {
+			result = provision_fail(error, "%s: more than %d files", from, TREE_FILES_MAX);
+		}
+	}
+	(void)closedir(folder);
+	if (result >= 0 && count == 0) {
+		return provision_fail(error, "%s: no file in it", from);
+	}
+	return result < 0 ? -1 : 0;
 }

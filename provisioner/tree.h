@@ -11,3 +11,11 @@
  */
 int tree_install(
 	const char *root, const char *name, const char *source, struct provision_error *error);
+
+/*
+ * tree_install() of every file of the folder `from`, under its own name: what a Raspberry Pi's firmware asks for.
+ * Folders in it, and names that start with a dot, are passed over. On error, also where there is no file or more
+ * than TREE_FILES_MAX, -1; some may be there then.
+ */
+enum { TREE_FILES_MAX = 256 };
+int tree_install_all(const char *root, const char *from, struct provision_error *error);

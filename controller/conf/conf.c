@@ -55,6 +55,7 @@ static bool path(const config_setting_t *setting, char into[CONF_PATH_BYTES])
 TAKE_PATH(power)
 TAKE_PATH(image)
 TAKE_PATH(boot_script)
+TAKE_PATH(pi_files)
 TAKE_PATH(bundle)
 TAKE_PATH(programs)
 
@@ -180,6 +181,7 @@ static const struct key keys[] = {
 	{"power", "the absolute path of the power driver, or \"\"", take_power},
 	{"image", "the absolute path of aether.img, or \"\"", take_image},
 	{"boot_script", "the absolute path of boot.scr.uimg, or \"\"", take_boot_script},
+	{"pi_files", "the absolute path of a folder with a Raspberry Pi's firmware files, or \"\"", take_pi_files},
 	{"bundle", "the absolute path of the built-in release, or \"\"", take_bundle},
 	{"dnsmasq", "the absolute path of the dnsmasq program", take_dnsmasq},
 	{"programs", "the absolute path of the folder with aetherd and aether-lease, or \"\"", take_programs},

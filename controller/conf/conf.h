@@ -73,6 +73,7 @@ struct conf {
 	uint32_t nodes; /* expected: limits follow it */
 	char power[CONF_PATH_BYTES]; /* program; "": none */
 	char image[CONF_PATH_BYTES], boot_script[CONF_PATH_BYTES]; /* served by TFTP; "": none */
+	char pi_files[CONF_PATH_BYTES]; /* a folder, served too: what a Raspberry Pi's firmware asks for; "": none */
 	char bundle[CONF_PATH_BYTES]; /* the built-in release; "": none */
 	char dnsmasq[CONF_PATH_BYTES]; /* the program */
 	char programs[CONF_PATH_BYTES]; /* where aetherd and aether-lease are; "": beside the monitor */

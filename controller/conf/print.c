@@ -54,7 +54,8 @@ void conf_print(const struct conf *conf, struct text *to)
 	}
 	text_puts(to, conf->network_count == 0 ? ");\n" : "\n);\n");
 	text_printf(to, "interval = %u;\nnodes = %u;\n", conf->interval_ms, conf->nodes);
-	text_printf(to, "power = \"%s\";\nimage = \"%s\";\nboot_script = \"%s\";\nbundle = \"%s\";\n", conf->power,
-		    conf->image, conf->boot_script, conf->bundle);
+	text_printf(to, "power = \"%s\";\nimage = \"%s\";\nboot_script = \"%s\";\n", conf->power,
+		    conf->image, conf->boot_script);
+	text_printf(to, "pi_files = \"%s\";\nbundle = \"%s\";\n", conf->pi_files, conf->bundle);
 	text_printf(to, "dnsmasq = \"%s\";\nprograms = \"%s\";\n", conf->dnsmasq, conf->programs);
 }

@@ -20,6 +20,9 @@
 
 #include "base/clock.h"
 
+#define UNFINISHED "the connection ended in the middle of the answer; try again"
+enum { CALL_PART_BYTES = 65536 };
+
 static enum ctl_exit wrong(struct call *call, enum ctl_exit how, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -157,23 +160,13 @@ static enum ctl_exit send_all(struct call *call, const char *bytes, size_t count
 	return CTL_OK;
 }
 
-/* More bytes behind those that were not taken. 0: the connection's end; -1: *how. */
-static ssize_t fill(struct call *call, enum ctl_exit *how)
+/* What has come, waited for when there is nothing. 0: the connection's end; -1: *how. */
+static ssize_t receive(struct call *call, char *to, size_t room, enum ctl_exit *how)
 {
-	memmove(call->bytes, call->bytes + call->at, call->count - call->at);
-	call->count -= call->at;
-	call->at = 0;
-	for (;;) {
-		if (!wait_until(call, POLLIN)) {
-			*how = wrong(
-				call, CTL_TIMED_OUT,
-				"the controller did not answer in time; --timeout gives it longer");
-			return -1;
-		}
-		const ssize_t count = recv(call->fd, call->bytes + call->count,
-					   sizeof(call->bytes) - call->count, MSG_DONTWAIT);
+	while (call->deadline_ms > clock_ms()) {
+		const ssize_t count = recv(call->fd, to, room, MSG_DONTWAIT);
+
 		if (count >= 0) {
-			call->count += (size_t)count;
 			return count;
 		}
 		if (errno != EAGAIN && errno != EINTR) {
@@ -181,7 +174,38 @@ static ssize_t fill(struct call *call, enum ctl_exit *how)
 				     "the connection to the controller broke: %s", strerror(errno));
 			return -1;
 		}
+		(void)wait_until(call, POLLIN);
 	}
+	*how = wrong(call, CTL_TIMED_OUT,
+		     "the controller did not answer in time; --timeout gives it longer");
+	return -1;
+}
+
+/* More bytes behind those that were not taken. 0: the connection's end; -1: *how. */
+static ssize_t fill(struct call *call, enum ctl_exit *how)
+{
+	memmove(call->bytes, call->bytes + call->at, call->count - call->at);
+	call->count -= call->at;
+	call->at = 0;
+	const ssize_t count = receive(call, call->bytes + call->count,
+				      sizeof(call->bytes) - call->count, how);
+
+	call->count += count > 0 ? (size_t)count : 0;
+	return count;
+}
+
+/* Content of a known length comes straight to where it is wanted. */
+static ssize_t receive_content(struct call *call, char *to, size_t room, enum ctl_exit *how)
+{
+	const ssize_t count = receive(call, to, room < call->left ? room : (size_t)call->left, how);
+
+	if (count == 0) {
+		*how = wrong(call, CTL_UNREACHABLE, UNFINISHED);
+		return -1;
+	}
+	call->left -= count > 0 ? (uint64_t)count : 0;
+	call->is_over = call->left == 0;
+	return count;
 }
 
 static bool copy_value(char *to, size_t room, const char *value)
@@ -394,13 +418,15 @@ ssize_t call_read(struct call *call, char *to, size_t room, enum ctl_exit *how)
 			call->at += count;
 			return (ssize_t)count;
 		}
+		if (!call->is_chunked && !call->is_until_end) {
+			return receive_content(call, to, room, how);
+		}
 		const ssize_t more = fill(call, how);
 		if (more < 0) {
 			return -1;
 		}
 		if (more == 0 && !call->is_until_end) {
-			*how = wrong(call, CTL_UNREACHABLE,
-				     "the connection ended in the middle of the answer; try again");
+			*how = wrong(call, CTL_UNREACHABLE, UNFINISHED);
 			return -1;
 		}
 		call->is_over = more == 0;
@@ -430,7 +456,7 @@ void call_close(struct call *call)
 
 enum ctl_exit call_read_all(struct call *call, struct text *body)
 {
-	char bytes[8192];
+	char bytes[CALL_PART_BYTES];
 	enum ctl_exit how = CTL_OK;
 	ssize_t count;
 

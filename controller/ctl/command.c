@@ -21,7 +21,7 @@ const struct noun nouns[] = {
 const unsigned noun_count = sizeof(nouns) / sizeof(nouns[0]);
 
 const struct command commands[] = {
-	{"node", "list", "", 0, 0, FILTERS | OPT(WATCH), "lists nodes", NULL,
+	{"node", "list", "", 0, 0, FILTERS | OPT(WATCH) | OPT(IDS), "lists nodes", NULL,
 	 "node list --state pending", node_list},
 	{"node", "show", "NODE", 1, 1, OPT(WATCH),
 	 "shows one node: state, why, next step, hardware, guests, boots", NULL, "node show n-7k2f",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Completion for three shells. Each script knows the words of the table; a node is completed by asking the controller
- * for ids and names (`aetherctl node list --json`), and silently not at all where it does not answer.
+ * for ids and names (`aetherctl node list --ids`), and silently not at all where it does not answer.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "ctl/command.h"
@@ -39,16 +40,26 @@ static void put_option_words(FILE *out, uint32_t options)
 	}
 }
 
-#define ASK_NODES                                                                                  \
-	"aetherctl node list --json --timeout 2 2>/dev/null | tr ',{' '\\n\\n' | "                 \
-	"sed -n 's/^\"\\(id\\|name\\)\":\"\\([A-Za-z0-9._-]*\\)\"$/\\2/p'"
+#define ASK_NODES "aetherctl node list --ids --timeout 2 2>/dev/null"
+
+/* The first argument of this is a node. */
+static bool takes_node(const struct command *command)
+{
+	return strstr(command->arguments, "NODE") != NULL;
+}
+
+static void put_words(FILE *out, const struct command *command)
+{
+	put_option_words(out, command->options | OPT_GENERAL);
+	fputs(strcmp(command->verb, "power") == 0 ? " on off reset" : "", out);
+}
 
 static void bash(FILE *out)
 {
 	fputs("# bash completion of aetherctl: source <(aetherctl completion bash)\n_aetherctl() "
 	      "{\n"
 	      "\tlocal word=${COMP_WORDS[COMP_CWORD]} noun=${COMP_WORDS[1]:-} "
-	      "verb=${COMP_WORDS[2]:-} words=\n"
+	      "verb=${COMP_WORDS[2]:-} words= nodes=\n"
 	      "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\twords='",
 	      out);
 	put_nouns(out);
@@ -56,7 +67,7 @@ static void bash(FILE *out)
 	for (unsigned i = 0; i < noun_count; i++) {
 		fprintf(out, "\t\t%s) words='", nouns[i].name);
 		put_verbs(out, nouns[i].name);
-		fputs("' ;;\n", out);
+		fprintf(out, "'%s ;;\n", strcmp(nouns[i].name, "console") == 0 ? " nodes=1" : "");
 	}
 	fputs("\t\thelp) words='", out);
 	put_nouns(out);
@@ -65,13 +76,11 @@ static void bash(FILE *out)
 	      out);
 	for (unsigned i = 0; i < command_count; i++) {
 		fprintf(out, "\t\t'%s %s') words='", commands[i].noun, commands[i].verb);
-		put_option_words(out, commands[i].options | OPT_GENERAL);
-		fputs(strcmp(commands[i].verb, "power") == 0 ? " on off reset' ;;\n" : "' ;;\n",
-		      out);
+		put_words(out, &commands[i]);
+		fprintf(out, "'%s ;;\n", takes_node(&commands[i]) ? " nodes=1" : "");
 	}
-	fputs("\t\tesac\n\t\tcase \"$noun ${word:0:1}\" in 'node '|'node n'|'console "
-	      "'*)\n\t\t\twords+=\" $(" ASK_NODES
-	      ")\" ;;\n\t\tesac\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- "
+	fputs("\t\tesac\n\tfi\n\tif [ -n \"$nodes\" ] && [ \"${word:0:1}\" != - ]; then\n"
+	      "\t\twords+=\" $(" ASK_NODES ")\"\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- "
 	      "\"$word\"))\n}\ncomplete -F _aetherctl aetherctl\n",
 	      out);
 }
@@ -79,30 +88,32 @@ static void bash(FILE *out)
 static void zsh(FILE *out)
 {
 	fputs("#compdef aetherctl\n# zsh completion of aetherctl: source <(aetherctl completion "
-	      "zsh)\n_aetherctl() {\n"
-	      "\tlocal -a words\n\tif (( CURRENT == 2 )); then\n\t\twords=(",
+	      "zsh), behind compinit; or as the file _aetherctl in a folder of $fpath\n"
+	      "_aetherctl() {\n"
+	      "\tlocal nodes=\n\tlocal -a choices\n\tif (( CURRENT == 2 )); then\n\t\tchoices=(",
 	      out);
 	put_nouns(out);
-	fputs(")\n\telif (( CURRENT == 3 )); then\n\t\tcase $words_line[2] in\n", out);
+	fputs(")\n\telif (( CURRENT == 3 )); then\n\t\tcase $words[2] in\n", out);
 	for (unsigned i = 0; i < noun_count; i++) {
-		fprintf(out, "\t\t%s) words=(", nouns[i].name);
+		fprintf(out, "\t\t%s) choices=(", nouns[i].name);
 		put_verbs(out, nouns[i].name);
-		fputs(") ;;\n", out);
+		fprintf(out, ")%s ;;\n", strcmp(nouns[i].name, "console") == 0 ? " nodes=1" : "");
 	}
-	fputs("\t\tcompletion) words=(bash zsh fish) ;;\n\t\tesac\n\telse\n\t\tcase "
-	      "\"$words_line[2] $words_line[3]\" in\n",
+	fputs("\t\thelp) choices=(", out);
+	put_nouns(out);
+	fputs(") ;;\n\t\tcompletion) choices=(bash zsh fish) ;;\n\t\tesac\n\telse\n\t\tcase "
+	      "\"$words[2] $words[3]\" in\n",
 	      out);
 	for (unsigned i = 0; i < command_count; i++) {
-		fprintf(out, "\t\t'%s %s') words=(", commands[i].noun, commands[i].verb);
-		put_option_words(out, commands[i].options | OPT_GENERAL);
-		fputs(strcmp(commands[i].verb, "power") == 0 ? " on off reset) ;;\n" : ") ;;\n",
-		      out);
+		fprintf(out, "\t\t'%s %s') choices=(", commands[i].noun, commands[i].verb);
+		put_words(out, &commands[i]);
+		fprintf(out, ")%s ;;\n", takes_node(&commands[i]) ? " nodes=1" : "");
 	}
-	fputs("\t\tesac\n\t\t[[ $words_line[2] == (node|console) ]] && words+=(${(f)\"$(" ASK_NODES
-	      ")\"})\n\tfi\n"
-	      "\tcompadd -- $words\n}\n_aetherctl_words() {\n\tlocal -a "
-	      "words_line=($words)\n\t_aetherctl\n}\n"
-	      "compdef _aetherctl_words aetherctl\n",
+	fputs("\t\tesac\n\tfi\n\t[[ -n $nodes && $words[CURRENT] != -* ]] && choices+=(${(f)\"$(" ASK_NODES
+	      ")\"})\n"
+	      "\tcompadd -- $choices\n}\n"
+	      "if [[ ${funcstack[1]:-} == _aetherctl ]]; then\n\t_aetherctl \"$@\"\nelse\n"
+	      "\tcompdef _aetherctl aetherctl\nfi\n",
 	      out);
 }
 
@@ -134,6 +145,13 @@ static void fish(FILE *out)
 			command->noun, command->verb);
 		put_fish(out, command->summary);
 		fputs("'\n", out);
+		if (takes_node(command)) {
+			fprintf(out,
+				"complete -c aetherctl -n '__fish_seen_subcommand_from %s; and "
+				"__fish_seen_subcommand_from %s' -a \"(" ASK_NODES ")%s\"\n",
+				command->noun, command->verb,
+				strcmp(command->verb, "power") == 0 ? " on off reset" : "");
+		}
 		for (unsigned o = 0; o < OPT_COUNT; o++) {
 			if (((command->options | OPT_GENERAL) >> o & 1) != 0) {
 				fprintf(out,
@@ -147,11 +165,9 @@ static void fish(FILE *out)
 			}
 		}
 	}
-	fputs("complete -c aetherctl -n '__fish_seen_subcommand_from node console; and test (count "
-	      "(commandline -opc)) -ge 3' -a "
-	      "\"(aetherctl node list --json --timeout 2 2>/dev/null | string match -ra "
-	      "'\\\"id\\\":\\\"(n-[a-z0-9]+)' | string match "
-	      "'n-*')\"\n",
+	fputs("complete -c aetherctl -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n"
+	      "complete -c aetherctl -n '__fish_seen_subcommand_from console; and test (count "
+	      "(commandline -opc)) -ge 2' -a \"(" ASK_NODES ")\"\n",
 	      out);
 }
 

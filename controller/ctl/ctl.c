@@ -10,7 +10,6 @@
 #include "ctl/command.h"
 
 #define SOCKET_DEFAULT "/run/aether/aether.sock"
-#define VERSION "0.1.0"
 
 static bool is_set(const char *name)
 {
@@ -134,7 +133,7 @@ static bool run_alone(struct ctl *ctl, int argc, char *const *argv, enum ctl_exi
 	} else if (strcmp(word, "manual") == 0) {
 		help_manual(ctl->out);
 	} else if (strcmp(word, "--version") == 0) {
-		fprintf(ctl->out, "aetherctl %s\n", VERSION);
+		fprintf(ctl->out, "aetherctl %s\n", AETHER_VERSION);
 	} else if (strcmp(word, "completion") == 0) {
 		if (argc < 3 || !help_completion(ctl->out, argv[2])) {
 			*how = ctl_say(

@@ -49,6 +49,7 @@ enum ctl_exit {
 	X(OFF, "off", NULL, "ends it")                                                             \
 	X(NODE, "node", "NODE", "of this node alone")                                              \
 	X(LIMIT, "limit", "N", "at most so many")                                                  \
+	X(IDS, "ids", NULL, "ids and names alone, a line each")                                   \
 	X(ARCH, "arch", "ARCH", "for nodes of this DHCP client architecture, like 11")             \
 	X(NETWORK, "network", "NAME", "for nodes on this network of the controller")               \
 	X(SERIAL, "serial", "TEXT", "for the node with this board serial")                         \

@@ -158,6 +158,21 @@ static void watch_draw(struct watch *watch)
 	}
 }
 
+static void print_ids(const struct ctl *ctl, const json_t *nodes)
+{
+	size_t i;
+	json_t *node;
+
+	json_array_foreach(nodes, i, node)
+	{
+		const char *name = show_text(node, "name");
+		fprintf(ctl->out, "%s\n", show_text(node, "id"));
+		if (name[0] != '\0') {
+			fprintf(ctl->out, "%s\n", name);
+		}
+	}
+}
+
 enum ctl_exit node_list(struct ctl *ctl)
 {
 	json_t *nodes;
@@ -181,6 +196,8 @@ enum ctl_exit node_list(struct ctl *ctl)
 		json_t *json = json_pack("{sO}", "items", nodes);
 		ctl_print_json(ctl, json);
 		json_decref(json);
+	} else if (ctl_has(ctl, OPT_IDS)) {
+		print_ids(ctl, nodes);
 	} else {
 		draw_nodes(ctl, nodes);
 	}

@@ -46,10 +46,7 @@
 	  "Look at its serial console and its crash record.")                                      \
 	X(CRASHED, "crashed", false,                                                               \
 	  "The core stopped in the boot before this one and left a crash record.",                 \
-	  "Read the crash record on the node's page.")                                             \
-	X(KEY_REFUSED, "key-refused", false,                                                       \
-	  "A hello came for this boot with another key and was refused.",                          \
-	  "If the node did not restart, somebody else uses its name: look at its port.")
+	  "Read the crash record on the node's page.")
 
 enum boot_problem {
 #define X(symbol, name, ends, sentence, next) BOOT_##symbol,

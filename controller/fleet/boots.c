@@ -350,6 +350,9 @@ void boots_tick(struct fleet *fleet, struct node *node, int64_t wall_ms)
 	}
 	const enum boot_problem problem = boot_overdue(&node->boot, wall_ms, detail);
 
+	if (problem == BOOT_NO_OFFER && node->is_closed && node->admission != ADMISSION_APPROVED) {
+		return; /* it is to get none */
+	}
 	if (problem != BOOT_NONE) {
 		boots_fail(fleet, node, problem, detail);
 	} else if (is_beat_overdue(node)) {

@@ -63,6 +63,7 @@ void fleet_free(struct fleet *fleet)
 		node_free(fleet, fleet->nodes[fleet->count - 1]);
 	}
 	free(fleet->nodes);
+	free(fleet->rests);
 	index_free(&fleet->by_id);
 	index_free(&fleet->by_mac);
 	index_free(&fleet->by_boot);
@@ -205,6 +206,34 @@ static void mass_loss(struct fleet *fleet, uint64_t now_ms, const struct tally *
 	}
 }
 
+/*
+ * A node that is heard and runs has nothing to be looked at for until it could be silent for too long, which each
+ * beat puts off. For FLEET_REST_MS at most: then it may have begun another boot, or the interval may be another.
+ */
+static uint64_t rest_of(const struct fleet *fleet, const struct node *node, uint64_t now_ms)
+{
+	const uint64_t suspect_ms = (uint64_t)fleet->options.interval_ms * CONTACT_SUSPECT_TENTHS / 10;
+
+	if (node->contact.state != CONTACT_ALIVE || node->stage == STAGE_BOOTING || node->ghost != NULL) {
+		return 0;
+	}
+	const uint64_t until_ms = node->contact.heard_ms + suspect_ms;
+
+	return until_ms < now_ms + FLEET_REST_MS ? until_ms : now_ms + FLEET_REST_MS;
+}
+
+static void tick(struct fleet *fleet, struct node *node, uint64_t now_ms, int64_t wall_ms, struct tally *tally)
+{
+	pass(fleet, node, now_ms, tally);
+	age(fleet, node, now_ms, tally);
+	if (node->stage == STAGE_BOOTING) {
+		boots_tick(fleet, node, wall_ms);
+	}
+	if (node->ghost != NULL) {
+		clash_tick(fleet, node, now_ms);
+	}
+}
+
 unsigned fleet_tick(struct fleet *fleet)
 {
 	const uint64_t now_ms = clock_ms();
@@ -213,16 +242,12 @@ unsigned fleet_tick(struct fleet *fleet)
 
 	fleet_lock(fleet);
 	for (size_t i = 0; i < fleet->count; i++) {
-		struct node *node = fleet->nodes[i];
-
-		pass(fleet, node, now_ms, &tally);
-		age(fleet, node, now_ms, &tally);
-		if (node->stage == STAGE_BOOTING) {
-			boots_tick(fleet, node, wall_ms);
+		if (now_ms < fleet->rests[i]) {
+			tally.alive++;
+			continue;
 		}
-		if (node->ghost != NULL) {
-			clash_tick(fleet, node, now_ms);
-		}
+		tick(fleet, fleet->nodes[i], now_ms, wall_ms, &tally);
+		fleet->rests[i] = rest_of(fleet, fleet->nodes[i], now_ms);
 	}
 	fleet->silent = tally.silent;
 	if (tally.went > TOLD_AT_ONCE) {

@@ -58,6 +58,7 @@ struct fleet_sighting { /* by the observer: a DHCP client's packet */
 	bool has_uuid;
 	uint8_t uuid[16];
 	uint16_t arch; /* option 93 */
+	bool is_closed; /* on that network only approved nodes are answered */
 	char network[16]; /* interface */
 	char hostname[64]; /* cleaned */
 	char vendor_class[64]; /* cleaned */
@@ -66,8 +67,11 @@ struct fleet_sighting { /* by the observer: a DHCP client's packet */
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting);
 /* A node has that MAC address. */
 bool fleet_knows(struct fleet *fleet, const uint8_t mac[6]);
-/* The MAC addresses of approved nodes, `most` at most, in order of the node's id. Returns how many. */
+/* The MAC addresses of approved nodes, `most` at most, in order of the node's id, each once, each of one station.
+ * Returns how many there are, which may be more. */
 size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most);
+/* Rises when fleet_approved_macs() may have become something else. */
+uint64_t fleet_admissions(struct fleet *fleet);
 
 /* Takes a decoded hello, waits until it is durable (a repeated one is at once), and fills in the answer. False:
  * refuse it, *fail says why. */

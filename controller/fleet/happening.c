@@ -34,16 +34,24 @@ void happening_make(struct fleet *fleet, struct happening *happening, const char
 	va_end(arguments);
 }
 
-/* Bounded by count, since anybody on the wire can make them: the oldest go, some at a time. */
+#define SWEEP(index, which)                                                                                            \
+	"DELETE FROM event WHERE idx IN (SELECT idx FROM event INDEXED BY " index " WHERE " which                      \
+	" AND idx <= (SELECT idx FROM event INDEXED BY " index " WHERE " which                                         \
+	" ORDER BY idx DESC LIMIT 1 OFFSET ?) ORDER BY idx LIMIT ?)"
+
+/*
+ * Bounded by count: the oldest go, some at a time. What somebody did is not pushed out by what anybody on the wire can
+ * make happen.
+ */
 static bool sweep(struct sql *sql, struct fail *fail)
 {
 	static atomic_uint stored; /* of all stores: each turn may be late, none is needed at once */
 
 	return (atomic_fetch_add(&stored, 1) + 1) % FLEET_EVENTS_TURN != 0 ||
-	       sql_run(sql, fail,
-		       "DELETE FROM event WHERE idx IN (SELECT idx FROM event WHERE idx <= "
-		       "(SELECT idx FROM event ORDER BY idx DESC LIMIT 1 OFFSET ?) ORDER BY idx LIMIT ?)",
-		       "uu", (unsigned)FLEET_EVENTS_KEPT, 4u * FLEET_EVENTS_TURN);
+	       (sql_run(sql, fail, SWEEP("event_other", "actor = ''"), "uu", (unsigned)FLEET_EVENTS_KEPT,
+			4u * FLEET_EVENTS_TURN) &&
+		sql_run(sql, fail, SWEEP("event_deed", "actor <> ''"), "uu", (unsigned)FLEET_DEEDS_KEPT,
+			4u * FLEET_EVENTS_TURN));
 }
 
 bool happening_store(struct sql *sql, const struct happening *happening, struct fail *fail)

@@ -47,6 +47,12 @@ static bool make_room(struct fleet *fleet)
 		return false;
 	}
 	fleet->nodes = nodes;
+	uint64_t *rests = realloc(fleet->rests, room * sizeof(*rests));
+
+	if (rests == NULL) {
+		return false;
+	}
+	fleet->rests = rests;
 	fleet->room = room;
 	return true;
 }
@@ -77,7 +83,9 @@ struct node *node_new(struct fleet *fleet, const char *id)
 	const size_t at = place_of(fleet, id);
 
 	memmove(&fleet->nodes[at + 1], &fleet->nodes[at], (fleet->count - at) * sizeof(struct node *));
+	memmove(&fleet->rests[at + 1], &fleet->rests[at], (fleet->count - at) * sizeof(fleet->rests[0]));
 	fleet->nodes[at] = node;
+	fleet->rests[at] = 0;
 	fleet->count++;
 	fleet->discovered++;
 	return node;
@@ -112,6 +120,7 @@ void node_free(struct fleet *fleet, struct node *node)
 		clash_drop_ghost(fleet, node);
 		fleet->count--;
 		memmove(&fleet->nodes[at], &fleet->nodes[at + 1], (fleet->count - at) * sizeof(struct node *));
+		memmove(&fleet->rests[at], &fleet->rests[at + 1], (fleet->count - at) * sizeof(fleet->rests[0]));
 		fleet->discovered -= node->admission == ADMISSION_DISCOVERED;
 		fleet->pending -= node->admission == ADMISSION_PENDING;
 		fleet->leaving -= node->is_leaving;
@@ -120,6 +129,7 @@ void node_free(struct fleet *fleet, struct node *node)
 	for (unsigned i = 0; i < node->mac_count; i++) {
 		index_drop(&fleet->by_mac, index_of_mac(node->macs[i]), node);
 	}
+	fleet->admissions++;
 	index_drop(&fleet->by_boot, node->boot_id, node);
 	index_drop(&fleet->by_ip, node->ip.s_addr, node);
 	for (unsigned of = 0; of < PEER_COUNT; of++) {
@@ -156,6 +166,7 @@ void node_add_mac(struct fleet *fleet, struct node *node, const uint8_t mac[6])
 	}
 	if (has_mac(node, mac) && index_find(&fleet->by_mac, index_of_mac(mac)) == NULL) {
 		(void)index_put(&fleet->by_mac, index_of_mac(mac), node);
+		fleet->admissions++;
 	}
 }
 
@@ -253,6 +264,7 @@ void node_set_admission(struct fleet *fleet, struct node *node, enum admission a
 	fleet->discovered -= node->admission == ADMISSION_DISCOVERED;
 	fleet->pending -= node->admission == ADMISSION_PENDING;
 	node->admission = admission;
+	fleet->admissions++;
 	fleet->discovered += node->admission == ADMISSION_DISCOVERED;
 	fleet->pending += node->admission == ADMISSION_PENDING;
 	for (unsigned of = 0; of < PEER_COUNT; of++) {

@@ -49,9 +49,25 @@ struct node_readings {
 enum peer_of { PEER_OF_HELLO, PEER_OF_DATAGRAM, PEER_COUNT }; /* the newest hello, the newest with a right tag */
 
 struct node {
+	char id[ID_BYTES]; /* durable */
+
+	/* what each look at all nodes reads (lists, the tick), beside each other: node_prefetch() */
+	enum stage stage;
+	enum shown_state shown;
+	bool is_mass_loss;
+	bool is_dirty; /* its JSON is older than it */
+	bool is_json_moving; /* it ends in times that can be written over */
+	struct contact_track contact;
+	struct node *ghost;
+	char *json; /* owned */
+	size_t json_bytes;
+	int64_t contact_wall_ms; /* of the newest beat */
+	uint64_t fell_silent_ms; /* monotonic: alive until then */
+	uint64_t told_silent; /* seconds of silence that its JSON names */
+	uint64_t rev; /* durable */
+	struct node_heard heard;
+
 	/* durable: as in the database's row */
-	char id[ID_BYTES];
-	uint64_t rev;
 	char name[NODE_NAME_BYTES];
 	char *labels; /* JSON object; owned */
 	enum admission admission;
@@ -87,20 +103,15 @@ struct node {
 	uint64_t told_ms; /* monotonic: when a hello of this boot was first answered with "approved"; 0: not yet */
 	bool is_crash_taken; /* ACK_CRASH_TAKEN */
 	bool is_ghost; /* an earlier boot of `of`, kept to see whether it still talks; not in any list */
-	struct node *of, *ghost;
+	struct node *of;
 
 	/* live */
-	struct node_heard heard;
 	struct node_want want;
 	struct node_readings *readings; /* from the first beat */
-	struct contact_track contact;
-	int64_t contact_wall_ms; /* of the newest beat */
-	enum stage stage;
 	struct boot boot;
 	uint64_t began_ms[BOOT_LOOP_BOOTS]; /* monotonic: the newest boots that did not get to run */
-	bool is_mass_loss, is_locating; /* locating: people see it; a restart of the controller forgets it */
-	uint64_t fell_silent_ms; /* monotonic: alive until then */
-	uint64_t told_silent; /* seconds of silence that its JSON names */
+	bool is_closed; /* where it was seen last only approved nodes are answered */
+	bool is_locating; /* people see it; a restart of the controller forgets it */
 	uint64_t seen_ms; /* monotonic: newest sighting or hello */
 	bool is_leaving; /* gives its place: its rows are being deleted */
 	bool is_splitting; /* a clash of it is being stored */
@@ -112,7 +123,7 @@ struct node {
 	struct seal_key key;
 	struct replay replay;
 	uint64_t sequence; /* of the last datagram to this instance */
-	/* Said hello to this run of the controller, or answered it: until then what comes may be a recording. */
+	/* Began with a hello to this run of the controller, or answered it: else what comes may be a recording. */
 	bool is_proven;
 	uint64_t asked; /* sequence of the first datagram that it is to answer for that; 0: none */
 	void *link; /* its own, see fleet_link() */
@@ -120,12 +131,7 @@ struct node {
 	/* the fleet's own */
 	struct node *next_due;
 	bool is_due;
-	bool is_dirty; /* its JSON is older than it */
 	struct node *next_dirty;
-	char *json; /* owned */
-	size_t json_bytes;
-	bool is_json_moving; /* it ends in times that can be written over */
-	enum shown_state shown;
 };
 
 /* How the link hears of wishes and of ends. Called with the lock held: must not wait nor call the fleet. Set

@@ -20,9 +20,11 @@ enum {
 	FLEET_CLASH_ROOM = 256, /* for the nodes that clashes make, when strangers have all they may */
 	FLEET_STALE_MAX = 64,
 	FLEET_RULES_MAX = 256,
-	FLEET_EVENTS_KEPT = 100000, /* rows: the newest */
+	FLEET_EVENTS_KEPT = 100000, /* rows: the newest of what happened by itself */
+	FLEET_DEEDS_KEPT = 100000, /* and of what somebody did */
 	FLEET_EVENTS_TURN = 1024, /* they are swept whenever so many were added */
 	FLEET_RENDER_MAX = 256, /* nodes whose JSON a turn under the lock makes anew for time or a setting alone */
+	FLEET_REST_MS = 500, /* the tick looks at each node at least so often */
 	FLEET_GRACE_MS = 10000, /* after the controller's own start */
 	FLEET_CLASH_SLACK_MS = 1000, /* a datagram of the boot before may have been under way */
 	FLEET_BOOTS_KEPT = 20, /* rows of a node */
@@ -63,8 +65,10 @@ struct fleet {
 	pthread_mutex_t lock;
 	struct fleet_options options;
 	struct node **nodes; /* in order of the id */
+	uint64_t *rests; /* monotonic, beside `nodes`: until then the tick need not look at that one */
 	size_t count, room;
 	unsigned discovered, pending; /* of them */
+	uint64_t admissions; /* rises when it is another set of approved MAC addresses, perhaps */
 	unsigned leaving; /* of those: their rows are being deleted */
 	struct stale stale[FLEET_STALE_MAX]; /* the oldest strangers of the last look, the newest first */
 	unsigned stale_count;
@@ -72,7 +76,7 @@ struct fleet {
 	struct node *dirty, *due, *due_last;
 	struct fleet_link link;
 	struct fleet_rule rules[FLEET_RULES_MAX];
-	unsigned rule_count;
+	unsigned rule_count, rules_coming; /* that are being stored: they have their room */
 	bool has_release;
 	uint8_t release[ACK_SHA256_BYTES];
 	uint64_t started_ms;
@@ -84,6 +88,20 @@ struct fleet {
 	struct text scratch;
 	struct printed printed[2];
 };
+
+/*
+ * Ten thousand nodes are more than the caches hold, and who looks at all of them, with the lock held, would wait for
+ * memory at each: what is soon to be looked at is asked for ahead.
+ */
+enum { PREFETCH_AHEAD = 12, PREFETCH_JSON_AHEAD = 6, PREFETCH_LINE = 64, PREFETCH_NODE_LINES = 4 };
+static inline void node_prefetch(const struct fleet *fleet, size_t i)
+{
+	if (i < fleet->count) {
+		for (unsigned line = 0; line < PREFETCH_NODE_LINES; line++) {
+			__builtin_prefetch((const char *)fleet->nodes[i] + line * PREFETCH_LINE);
+		}
+	}
+}
 
 /* --- node.c: a node in memory --- */
 struct node *node_new(struct fleet *fleet, const char *id); /* in no index but by_id; NULL: no memory, or too many */
@@ -119,7 +137,8 @@ struct node *node_to_change(struct fleet *fleet, const char *id, uint64_t rev, s
 
 /* --- show.c --- */
 void node_facts(const struct fleet *fleet, const struct node *node, struct shown_facts *facts);
-void node_renew(struct fleet *fleet, struct node *node); /* writes the newest times into its JSON */
+/* Its JSON with the newest times, which has to be there; `is_open`: without the closing brace. */
+void node_put_json(struct fleet *fleet, const struct node *node, uint64_t now_ms, bool is_open, struct text *to);
 void fleet_flush(struct fleet *fleet); /* publishes what is dirty */
 
 /* --- boots.c: the record of a boot --- */

@@ -129,6 +129,16 @@ bool ring_put(struct ring *ring, int64_t second, const struct ring_reading *read
 	return true;
 }
 
+bool ring_copy(struct ring *to, const struct ring *from)
+{
+	*to = *from;
+	to->rows = from->rows != NULL ? malloc(sizeof(*to->rows)) : NULL;
+	if (to->rows != NULL) {
+		memcpy(to->rows, from->rows, sizeof(*to->rows));
+	}
+	return (to->rows != NULL) == (from->rows != NULL);
+}
+
 void ring_free(struct ring *ring)
 {
 	free(ring->rows);

@@ -33,6 +33,8 @@ struct ring {
 
 /* Puts the reading of that second. A gap is kept as one. False: no memory. */
 bool ring_put(struct ring *ring, int64_t second, const struct ring_reading *reading);
+/* False: no memory; *to has no rows then. */
+bool ring_copy(struct ring *to, const struct ring *from);
 void ring_free(struct ring *ring);
 /* The reading of a second. False: there is none. */
 bool ring_get(const struct ring *ring, int64_t second, struct ring_reading *reading);

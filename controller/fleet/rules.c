@@ -185,9 +185,7 @@ static void add_done(void *argument, const struct fail *fail)
 		return;
 	}
 	fleet_lock(fleet);
-	if (fleet->rule_count < FLEET_RULES_MAX) {
-		fleet->rules[fleet->rule_count++] = *change->rule;
-	}
+	fleet->rules[fleet->rule_count++] = *change->rule;
 	happening_publish(fleet, &change->happening);
 	for (size_t i = 0; i < fleet->count; i++) {
 		if (fleet->nodes[i]->admission == ADMISSION_PENDING) {
@@ -250,8 +248,9 @@ bool fleet_add_rule(struct fleet *fleet, struct fleet_rule *rule, const struct f
 	id_make('r', rule->id);
 	fleet_lock(fleet);
 	sweep(fleet, change.at_ms);
-	const bool has_room = fleet->rule_count < FLEET_RULES_MAX;
+	const bool has_room = fleet->rule_count + fleet->rules_coming < FLEET_RULES_MAX;
 
+	fleet->rules_coming += has_room;
 	happening_make(fleet, &change.happening, "rule.added", "", who, "The rule %s approves up to %u nodes.",
 		       rule->id, rule->count);
 	fleet_unlock(fleet);
@@ -263,6 +262,9 @@ bool fleet_add_rule(struct fleet *fleet, struct fleet_rule *rule, const struct f
 				     fail_set(fail, FAIL_UNAVAILABLE, "Out of memory: try again.") :
 				     store_change(fleet->options.store, add_work, add_done, &change, fail);
 
+	fleet_lock(fleet);
+	fleet->rules_coming--;
+	fleet_unlock(fleet);
 	text_free(&change.matches);
 	return is_done;
 }

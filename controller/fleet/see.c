@@ -73,6 +73,7 @@ static void learn(struct node *node, const struct fleet_sighting *sighting)
 	}
 	facts_clean(node->vendor, sizeof(node->vendor), sighting->vendor_class);
 	node->arch = sighting->arch;
+	node->is_closed = sighting->is_closed;
 }
 
 static struct node *discover(struct fleet *fleet, const struct fleet_sighting *sighting)
@@ -159,6 +160,13 @@ bool fleet_knows(struct fleet *fleet, const uint8_t mac[6])
 	return is_known;
 }
 
+static bool is_station(const uint8_t mac[6])
+{
+	static const uint8_t none[6];
+
+	return (mac[0] & 1) == 0 && memcmp(mac, none, sizeof(none)) != 0;
+}
+
 size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most)
 {
 	size_t count = 0;
@@ -170,12 +178,28 @@ size_t fleet_approved_macs(struct fleet *fleet, uint8_t (*macs)[6], size_t most)
 		if (node->admission != ADMISSION_APPROVED) {
 			continue;
 		}
-		for (unsigned k = 0; k < node->mac_count && count < most; k++) {
-			memcpy(macs[count++], node->macs[k], 6);
+		/* A node says what it likes of its addresses: one that is another's is not its own. */
+		for (unsigned k = 0; k < node->mac_count; k++) {
+			if (!is_station(node->macs[k]) ||
+			    index_find(&fleet->by_mac, index_of_mac(node->macs[k])) != node) {
+				continue;
+			}
+			if (count < most) {
+				memcpy(macs[count], node->macs[k], 6);
+			}
+			count++;
 		}
 	}
 	fleet_unlock(fleet);
 	return count;
+}
+
+uint64_t fleet_admissions(struct fleet *fleet)
+{
+	fleet_lock(fleet);
+	const uint64_t admissions = fleet->admissions;
+	fleet_unlock(fleet);
+	return admissions;
 }
 
 /* MAC addresses are made up freely: a flood is told by where it comes in, as far as a switch says it (option 82). */

@@ -2,7 +2,7 @@
 /*
  * A node's JSON, made when something that it shows has changed, and published then. Two numbers change with every
  * beat: the time of the last contact and the uptime. They have a fixed width in the text, and are written over
- * where they stand when it is handed out.
+ * where they stand in the copy that is handed out.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -74,6 +74,7 @@ void node_facts(const struct fleet *fleet, const struct node *node, struct shown
 		.stage = node->stage,
 		.contact = node->contact.state,
 		.is_cordoned = node->is_cordoned,
+		.is_closed = node->is_closed,
 		.is_resumed = is_resumed,
 		.is_mass_loss = node->is_mass_loss,
 		.has_guests = wants_guests(node),
@@ -197,10 +198,9 @@ static const char *print_time(struct fleet *fleet, int64_t wall_ms)
 	return printed->text;
 }
 
-static void print_moving(struct fleet *fleet, const struct node *node, char contact[CLOCK_TEXT_BYTES + 2],
-			 char uptime[UPTIME_DIGITS + 1])
+static void print_moving(struct fleet *fleet, const struct node *node, uint64_t now_ms,
+			 char contact[CLOCK_TEXT_BYTES + 2], char uptime[UPTIME_DIGITS + 1])
 {
-	const uint64_t now_ms = clock_ms();
 	uint64_t up_s = node->heard.uptime_us / 1000000;
 	char digits[24];
 	unsigned count = 0;
@@ -229,7 +229,7 @@ static void put_moving(struct fleet *fleet, struct json *json, const struct node
 	char contact[CLOCK_TEXT_BYTES + 2];
 	char uptime[UPTIME_DIGITS + 1];
 
-	print_moving(fleet, node, contact, uptime);
+	print_moving(fleet, node, clock_ms(), contact, uptime);
 	if (node->contact_wall_ms == 0) {
 		json_nil(json, "last_contact");
 		json_nil(json, "uptime_s");
@@ -240,18 +240,20 @@ static void put_moving(struct fleet *fleet, struct json *json, const struct node
 }
 
 /* ...,"last_contact":"2026-01-02T03:04:05.678Z","uptime_s":123       } */
-void node_renew(struct fleet *fleet, struct node *node)
+void node_put_json(struct fleet *fleet, const struct node *node, uint64_t now_ms, bool is_open, struct text *to)
 {
 	char contact[CLOCK_TEXT_BYTES + 2];
 	char uptime[UPTIME_DIGITS + 1];
 
-	if (!node->is_json_moving) {
+	text_put(to, node->json, node->json_bytes - (is_open ? 1 : 0));
+	if (!node->is_json_moving || to->is_broken) {
 		return;
 	}
-	print_moving(fleet, node, contact, uptime);
-	memcpy(node->json + node->json_bytes - 1 - UPTIME_DIGITS, uptime, UPTIME_DIGITS);
-	memcpy(node->json + node->json_bytes - 1 - UPTIME_DIGITS - strlen(",\"uptime_s\":") - strlen(contact), contact,
-	       strlen(contact));
+	char *at = to->bytes + to->length - (is_open ? 0 : 1) - UPTIME_DIGITS;
+
+	print_moving(fleet, node, now_ms, contact, uptime);
+	memcpy(at, uptime, UPTIME_DIGITS);
+	memcpy(at - strlen(",\"uptime_s\":") - strlen(contact), contact, strlen(contact));
 }
 
 static void make_json(struct fleet *fleet, struct node *node)
@@ -368,6 +370,16 @@ static size_t place_behind(const struct fleet *fleet, const char *id)
 	return low;
 }
 
+/* That node was prefetched before. */
+static void prefetch_json(const struct fleet *fleet, size_t i)
+{
+	const struct node *node = i < fleet->count ? fleet->nodes[i] : NULL;
+
+	for (size_t at = 0; node != NULL && at < node->json_bytes; at += PREFETCH_LINE) {
+		__builtin_prefetch(node->json + at);
+	}
+}
+
 unsigned fleet_list(struct fleet *fleet, const struct fleet_filter *filter, struct text *to, char next[ID_BYTES])
 {
 	char after[ID_BYTES] = "";
@@ -382,13 +394,16 @@ unsigned fleet_list(struct fleet *fleet, const struct fleet_filter *filter, stru
 	/* A few at a time: beats do not wait for a long list. */
 	while (!is_end) {
 		fleet_lock(fleet);
+		const uint64_t now_ms = clock_ms();
 		size_t i = place_behind(fleet, after);
 		const size_t end = i + LIST_BATCH < fleet->count ? i + LIST_BATCH : fleet->count;
 
 		is_end = end == fleet->count;
 		for (; i < end; i++) {
-			struct node *node = fleet->nodes[i];
+			const struct node *node = fleet->nodes[i];
 
+			node_prefetch(fleet, i + PREFETCH_AHEAD);
+			prefetch_json(fleet, i + PREFETCH_JSON_AHEAD);
 			memcpy(after, node->id, sizeof(after));
 			if (!fits(node, filter)) {
 				continue;
@@ -398,9 +413,8 @@ unsigned fleet_list(struct fleet *fleet, const struct fleet_filter *filter, stru
 				is_end = true;
 				break;
 			}
-			node_renew(fleet, node);
 			text_put(to, ",", count > 0 ? 1 : 0);
-			text_put(to, node->json, node->json_bytes);
+			node_put_json(fleet, node, now_ms, false, to);
 			memcpy(last, node->id, sizeof(last));
 			count++;
 		}

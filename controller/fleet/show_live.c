@@ -150,16 +150,22 @@ void fleet_telemetry(struct fleet *fleet, const char ids[][ID_BYTES], unsigned c
 bool fleet_history(struct fleet *fleet, const char *id, struct text *to)
 {
 	struct json json = {.to = to};
-	const struct ring none = {.count = 0};
+	struct ring ring = {.count = 0};
 
+	/* Thousands of numbers are printed: not under the lock. */
 	fleet_lock(fleet);
 	const struct node *node = node_by_id(fleet, id);
 	const bool has = node != NULL && node->rev != 0;
 
-	if (has) {
-		ring_json(node->readings == NULL ? &none : &node->readings->ring, &json, NULL);
+	if (has && node->readings != NULL && !ring_copy(&ring, &node->readings->ring)) {
+		ring = (struct ring){.count = 0};
+		to->is_broken = true; /* out of memory */
 	}
 	fleet_unlock(fleet);
+	if (has) {
+		ring_json(&ring, &json, NULL);
+	}
+	ring_free(&ring);
 	return has;
 }
 
@@ -289,13 +295,12 @@ bool fleet_show(struct fleet *fleet, const char *id, bool whole, struct text *to
 	struct json json = {.to = to, .needs_comma = true};
 
 	fleet_lock(fleet);
-	struct node *node = node_by_id(fleet, id);
+	const struct node *node = node_by_id(fleet, id);
 	const bool has = node != NULL && node->rev != 0 && node->json != NULL;
 
 	if (has) {
 		*rev = node->rev;
-		node_renew(fleet, node);
-		text_put(to, node->json, node->json_bytes - (whole ? 1 : 0));
+		node_put_json(fleet, node, clock_ms(), whole, to);
 		if (whole) {
 			json_raw(&json, "facts", node->facts, strlen(node->facts));
 			if (has_reading(node)) {

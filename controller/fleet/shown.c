@@ -192,6 +192,11 @@ void shown_make(const struct shown_facts *facts, struct shown *shown)
 		    facts->clash);
 		break;
 	case SHOWN_DISCOVERED:
+		if (facts->is_closed) {
+			say(shown, "Approve it by its MAC address if it is yours: then it is answered.",
+			    "It asks for an address on a network where who is not approved is not answered.");
+			break;
+		}
 		say(shown, "Wait until it says hello, or approve it now by its MAC address.",
 		    facts->step[0] != '\0' ? "It was seen on the network and boots." :
 					     "It was seen on the network and has not said hello.");

@@ -39,6 +39,7 @@ struct shown_facts {
 	enum stage stage;
 	enum contact contact;
 	bool is_cordoned;
+	bool is_closed; /* where it was seen last only approved nodes are answered */
 	bool is_resumed; /* known from before the controller was started again, and not heard since */
 	bool is_mass_loss; /* it went silent together with many others */
 	bool has_guests; /* it is wanted to run some */

@@ -137,6 +137,14 @@ static void decide(struct fleet *fleet, const struct change *change)
 
 static void admit_apply(struct fleet *fleet, struct node *node, const struct change *change)
 {
+	/* Nobody was to answer what it asked until now: its boot begins with its next question. */
+	if (change->to == ADMISSION_APPROVED && node->admission != ADMISSION_APPROVED && node->is_closed &&
+	    !node->boot.is_said) {
+		boot_clear(&node->boot);
+		if (node->stage == STAGE_FAILED) {
+			boots_stage(fleet, node, STAGE_EVENT_DHCP);
+		}
+	}
 	node->clash[0] = '\0';
 	node->generation++;
 	node->admitted_ms = change->to == ADMISSION_APPROVED ? change->at_ms : 0;

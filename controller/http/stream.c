@@ -5,12 +5,12 @@
  *   AWAKE -> ASLEEP  [on_read]                           the source had nothing, and nobody woke it meanwhile
  *   ASLEEP -> AWAKE  [http_stream_wake, stream_end_all, end_gone]
  *
- * A wake that comes while the source is being read is not lost: is_woken makes the reader ask again. A
- * reader that returned nothing without sleeping would spin. A sleeping connection does not notice that its
- * client has closed it, so a thread of ours watches the sockets of all streams for that, and ends them: they
- * count towards limits. (One whose host is gone without a word is found by what sources say every 10 s.) It
- * knows streams by number, so that one that went is never mistaken for another. Locks: the server's (the list)
- * before a stream's.
+ * A wake that comes while the source is being read is not lost: is_woken makes the reader ask again. A reader that
+ * returned nothing without sleeping would spin. A sleeping connection does not notice that its client has closed it,
+ * so a thread of ours watches the sockets of all streams for that, and ends them: they count towards limits. (One that
+ * shuts its sending side alone has closed it, too; one whose host is gone without a word is found by what sources say
+ * every 10 s.) It knows streams by number, so that one that went is never mistaken for another. Locks: the server's
+ * (the list) before a stream's.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -196,6 +196,13 @@ int main(int argc, char **argv)
 	static struct request request;
 	const char *path = getenv("AETHER_LEASE_SOCKET");
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		return puts("aether-lease " AETHER_VERSION) < 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		return puts("usage: aether-lease ACTION [ARGUMENT...]\n"
+			    "dnsmasq calls it, as its dhcp-script; AETHER_LEASE_SOCKET names aetherd's socket.") < 0;
+	}
 	if (argc < 2) {
 		return complain("usage", "dnsmasq calls it, as its dhcp-script");
 	}

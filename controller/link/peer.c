@@ -200,6 +200,9 @@ static void take_heads(struct link *link, struct peer *peer, const struct beat_c
 			console_taken(link, console, due - peer->input_due[slot], now_ms);
 		}
 		peer->input_due[slot] = due;
+		if (said->output[slot] > INT64_MAX) {
+			continue; /* no guest writes so much, and readers' numbers end there */
+		}
 		peer->output_said[slot] = said->output[slot];
 		if (console == NULL) {
 			continue;

@@ -11,7 +11,7 @@
  *
  *   unproven -> asked   [its newest beat: an acknowledgement of ours goes to where that came from]
  *   asked -> proven     [a beat that has heard it, or a later one, and nothing that was not sent]
- *   any -> proven       [it says hello]
+ *   (new) -> proven     [it began with a hello to this run; one that is repeated proves nothing]
  *
  * Until it is proven nothing follows from what it says: no contact, no address, no output, no clash. What we ask has a
  * sequence above all that earlier runs sent (they are microseconds of the wall clock from the run's start), so no

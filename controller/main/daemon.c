@@ -13,7 +13,6 @@
 #include "http/listen.h"
 #include "main/inherited.h"
 
-#define VERSION "0.1.0"
 
 static_assert((int)CONF_NETWORKS_MOST <= (int)LINK_SOCKETS_MOST, "a socket for each network");
 
@@ -169,6 +168,7 @@ static bool start_observer(struct daemon *daemon, struct fail *fail)
 		networks[i] = (struct observe_network){
 			.fd = inherited("observer.%u", i),
 			.server = conf->networks[i].address,
+			.is_closed = conf->networks[i].unknown != CONF_UNKNOWN_ENROLL,
 			.ignores_unknown = conf->networks[i].unknown == CONF_UNKNOWN_IGNORE,
 		};
 		strcpy(networks[i].interface, conf->networks[i].interface);
@@ -256,7 +256,7 @@ static bool start_api(struct daemon *daemon, struct fail *fail)
 		.store = daemon->store,
 		.fleet = daemon->fleet,
 		.bus = daemon->bus,
-		.version = VERSION,
+		.version = AETHER_VERSION,
 		.base_url = daemon->base_url,
 		.outside = {.system = daemon->dhcp, .system_show = dhcp_show},
 	};

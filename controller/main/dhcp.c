@@ -25,7 +25,7 @@
 #include "tree.h"
 
 enum { RENDERED_BYTES = 1 << 20, SAYS_BYTES = FAIL_TEXT_BYTES, FILE_BYTES = CONF_PATH_BYTES + 32 };
-enum { HOSTS_MS = 1000, FULL_BYTES = 64 << 10 };
+enum { FULL_BYTES = 64 << 10, HOSTS_MS = 200, FULL_MS = 1000, FAILED_MS = 5000 };
 
 struct dhcp_service {
 	const struct conf *conf;
@@ -34,7 +34,9 @@ struct dhcp_service {
 	char *rendered, *hosts; /* what dnsmasq runs with; "": nothing yet */
 	bool knows_hosts; /* some network has nothing for strangers */
 	bool is_due; /* it could not be written for want of room */
-	uint64_t next_ms; /* when to look at the hosts again */
+	uint64_t next_ms; /* not before this are the hosts written again */
+	uint64_t admissions; /* fleet_admissions() of those that dnsmasq has */
+	bool is_over; /* more are approved than it can be told of, and that was said */
 	char programs[CONF_PATH_BYTES]; /* where aether-lease is */
 	char user[33]; /* our own */
 	pthread_mutex_t lock; /* of what follows */
@@ -116,7 +118,7 @@ static bool is_written(const char *path, const char *text, size_t length)
 
 static bool write_whole(const char *path, const char *text, struct fail *fail)
 {
-	char fresh[FILE_BYTES + 8];
+	char fresh[FILE_BYTES + 32];
 	const size_t length = strlen(text);
 
 	if (is_written(path, text, length)) {
@@ -130,6 +132,28 @@ static bool write_whole(const char *path, const char *text, struct fail *fail)
 	}
 	return (is_good && rename(fresh, path) == 0) ||
 	       fail_set(fail, FAIL_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
+}
+
+/*
+ * The firmware of a Raspberry Pi looks for its files by itself: first in a folder named by its serial, then, when that
+ * has no start4.elf or start.elf, in the root. Where the folder says nothing else, it is told to start the image as
+ * 64-bit code, which is at EL2, with a console (raspberrypi.com/documentation, config.txt).
+ */
+static bool fill_pi_tree(const struct conf *conf, const char *root, struct fail *fail)
+{
+	static const char config[] = "arm_64bit=1\nenable_uart=1\nkernel=aether.img\n";
+	char path[FILE_BYTES + 16];
+	struct provision_error error;
+
+	snprintf(path, sizeof(path), "%s/config.txt", conf->pi_files);
+	const bool has_own = access(path, F_OK) == 0;
+
+	snprintf(path, sizeof(path), "%s/config.txt", root);
+	if (!has_own && !write_whole(path, config, fail)) {
+		return false;
+	}
+	return tree_install_all(root, conf->pi_files, &error) == 0 ||
+	       fail_set(fail, FAIL_UNAVAILABLE, "pi_files: %s", error.text);
 }
 
 /* The TFTP tree: what the configuration names, under the names that nodes ask for. */
@@ -148,7 +172,7 @@ static bool fill_tree(const struct conf *conf, const char *root, struct fail *fa
 			return fail_set(fail, FAIL_UNAVAILABLE, "%s", error.text);
 		}
 	}
-	return true;
+	return conf->pi_files[0] == '\0' || fill_pi_tree(conf, root, fail);
 }
 
 /* What is rendered, with all that it points to. */
@@ -189,6 +213,24 @@ static void order_network(struct order *order, const struct conf_network *from, 
 	};
 }
 
+/* The rest would not be answered: rather say so than fail for all. */
+static void limit_hosts(struct dhcp_service *dhcp, struct order *order)
+{
+	const size_t count = order->conf.host_count;
+	char sentence[200];
+
+	order->conf.host_count = count < RENDER_HOSTS_MAX ? count : RENDER_HOSTS_MAX;
+	if (count > RENDER_HOSTS_MAX && !dhcp->is_over) {
+		(void)snprintf(sentence, sizeof(sentence),
+			       "%zu MAC addresses are approved, and networks that do not answer unknown nodes know %u: "
+			       "the others get no address there. Set unknown = \"enroll\", or retire nodes.",
+			       count, RENDER_HOSTS_MAX);
+		log_error("dhcp", "%s", sentence);
+		fleet_tell(dhcp->fleet, "dhcp.full", "", NULL, sentence);
+	}
+	dhcp->is_over = count > RENDER_HOSTS_MAX;
+}
+
 static void make_order(struct dhcp_service *dhcp, struct order *order)
 {
 	const struct conf *conf = dhcp->conf;
@@ -202,6 +244,7 @@ static void make_order(struct dhcp_service *dhcp, struct order *order)
 		.nodes = conf->nodes,
 		.boot_file = "aether.img",
 		.tftp_root = order->tftp,
+		.has_pi_files = conf->pi_files[0] != '\0',
 		.lease_script = order->script,
 		.hosts_file = order->hosts_file,
 		.user = conf->dnsmasq_user[0] != '\0' ? conf->dnsmasq_user : dhcp->user,
@@ -213,6 +256,7 @@ static void make_order(struct dhcp_service *dhcp, struct order *order)
 	/* Only where strangers get nothing must dnsmasq know who is none. */
 	if (dhcp->knows_hosts) {
 		order->conf.host_count = fleet_approved_macs(dhcp->fleet, order->macs, RENDER_HOSTS_MAX);
+		limit_hosts(dhcp, order);
 	}
 	for (size_t i = 0; i < order->conf.host_count; i++) {
 		memcpy(order->hosts[i].mac, order->macs[i], 6);
@@ -303,19 +347,22 @@ bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail)
 void dhcp_tick(struct dhcp_service *dhcp)
 {
 	const uint64_t now_ms = clock_ms();
+	const uint64_t admissions = dhcp->knows_hosts ? fleet_admissions(dhcp->fleet) : 0;
 	struct fail fail = {0};
 
 	const bool was_due = dhcp->is_due;
 
-	if ((!dhcp->knows_hosts && !was_due) || now_ms < dhcp->next_ms) {
+	if ((admissions == dhcp->admissions && !was_due) || now_ms < dhcp->next_ms) {
 		return;
 	}
-	dhcp->next_ms = now_ms + HOSTS_MS;
 	if (dhcp_apply(dhcp, was_due, &fail)) {
+		dhcp->admissions = admissions; /* read before: what was changed meanwhile is looked at again */
+		dhcp->next_ms = now_ms + HOSTS_MS;
 		return;
 	}
+	dhcp->next_ms = now_ms + (dhcp->is_due ? FULL_MS : FAILED_MS);
 	if (!was_due) {
-		log_error("dhcp", "%s; what was there stays", fail.text);
+		log_error("dhcp", "%s; what was there stays, and it is tried again", fail.text);
 	}
 }
 

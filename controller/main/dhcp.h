@@ -21,7 +21,8 @@ void dhcp_free(struct dhcp_service *dhcp); /* NULL is allowed */
 bool dhcp_apply(struct dhcp_service *dhcp, bool is_forced, struct fail *fail);
 /* The last dhcp_apply() found the disk full: dhcp_tick() tries again, and nothing else is wrong. */
 bool dhcp_is_due(const struct dhcp_service *dhcp);
-/* Who is known has changed, or not: looked at once a second. */
+/* Called every 100 ms: when others are approved, writes the hosts and has dnsmasq read them; five times a second at
+ * most. */
 void dhcp_tick(struct dhcp_service *dhcp);
 /* Hears what the monitor says; it is readable or not. */
 void dhcp_hear(struct dhcp_service *dhcp);

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* aetherd: the controller. The main thread starts all others, then ticks, and ends them in order. */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "conf/start.h"
 #include "main/daemon.h"
 
 enum { TICK_MS = 100 };
@@ -21,6 +19,7 @@ static const char usage[] = "usage: aetherd [-c FILE] [-d] [-n [-v]]\n"
 			    "  -d       log more\n"
 			    "  -n       check it, and start nothing\n"
 			    "  -v       with -n: print what was understood\n"
+			    "  --help, --version\n"
 			    "aether-monitor starts it; by itself it serves no DHCP.\n";
 
 /* Before any thread: they inherit the mask. */
@@ -101,51 +100,11 @@ static int run(const struct conf *conf)
 	return status;
 }
 
-static int check(const struct conf *conf, bool is_shown)
-{
-	struct text text = {0};
-
-	if (is_shown) {
-		conf_print(conf, &text);
-		fputs(text.bytes != NULL ? text.bytes : "", stdout);
-		text_free(&text);
-	}
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
+	static const struct start start = {.name = "aetherd", .letters = "c:dnvh", .usage = usage};
 	static struct conf conf;
-	struct fail fail = {0};
-	const char *path = CONF_DEFAULT_PATH;
-	bool is_check = false, is_shown = false;
+	const int status = start_read(&start, argc, argv, &conf);
 
-	for (int option; (option = getopt(argc, argv, "c:dnvh")) >= 0;) {
-		switch (option) {
-		case 'c':
-			path = optarg;
-			break;
-		case 'd':
-			log_set_level(LOG_DEBUG);
-			break;
-		case 'n':
-			is_check = true;
-			break;
-		case 'v':
-			is_shown = true;
-			break;
-		default:
-			fputs(usage, option == 'h' ? stdout : stderr);
-			return option == 'h' ? 0 : 2;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "aetherd: '%s' is not understood\n%s", argv[optind], usage);
-		return 2;
-	}
-	if (!conf_read(path, &conf, &fail)) {
-		fprintf(stderr, "aetherd: %s\n", fail.text);
-		return 1;
-	}
-	return is_check ? check(&conf, is_shown) : run(&conf);
+	return status < 0 ? run(&conf) : status;
 }

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* aether-monitor: the small process with root's rights that starts the controller's two others and outlives neither. */
-#include <getopt.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "base/log.h"
-#include "conf/conf.h"
+#include "conf/start.h"
 #include "monitor/monitor.h"
 
 enum { DESCRIPTORS = 131072 };
@@ -14,19 +11,8 @@ enum { DESCRIPTORS = 131072 };
 static const char usage[] = "usage: aether-monitor [-c FILE] [-n [-v]]\n"
 			    "  -c FILE  the configuration (" CONF_DEFAULT_PATH ")\n"
 			    "  -n       check it, and start nothing\n"
-			    "  -v       with -n: print what was understood\n";
-
-static int check(const struct conf *conf, bool is_shown)
-{
-	struct text text = {0};
-
-	if (is_shown) {
-		conf_print(conf, &text);
-		fputs(text.bytes != NULL ? text.bytes : "", stdout);
-		text_free(&text);
-	}
-	return 0;
-}
+			    "  -v       with -n: print what was understood\n"
+			    "  --help, --version\n";
 
 /* A node's transfer and a browser's stream hold a descriptor each, and a shell's limit is often 1024. */
 static void raise_limit(void)
@@ -46,40 +32,16 @@ static void raise_limit(void)
 
 int main(int argc, char **argv)
 {
+	static const struct start start = {.name = "aether-monitor", .letters = "c:nvh", .usage = usage};
 	static struct conf conf;
 	struct fail fail = {0};
-	const char *path = CONF_DEFAULT_PATH;
-	bool is_check = false, is_shown = false;
+	int status = start_read(&start, argc, argv, &conf);
 
-	for (int option; (option = getopt(argc, argv, "c:nvh")) >= 0;) {
-		switch (option) {
-		case 'c':
-			path = optarg;
-			break;
-		case 'n':
-			is_check = true;
-			break;
-		case 'v':
-			is_shown = true;
-			break;
-		default:
-			fputs(usage, option == 'h' ? stdout : stderr);
-			return option == 'h' ? 0 : 2;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "aether-monitor: '%s' is not understood\n%s", argv[optind], usage);
-		return 2;
-	}
-	if (!conf_read(path, &conf, &fail)) {
-		fprintf(stderr, "aether-monitor: %s\n", fail.text);
-		return 1;
-	}
-	if (is_check) {
-		return check(&conf, is_shown);
+	if (status >= 0) {
+		return status;
 	}
 	raise_limit();
-	const int status = monitor_run(&conf, &fail);
+	status = monitor_run(&conf, &fail);
 	if (fail.kind != FAIL_NONE && status != 0) {
 		log_error("monitor", "%s", fail.text);
 	}

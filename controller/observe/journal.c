@@ -146,18 +146,20 @@ static bool is_again(int64_t before_ms, int64_t now_ms)
 }
 
 /* Each sighting is an event, and of a stranger a node: whoever makes up addresses makes neither without a bound. */
-static bool may_see(struct journal *journal, const struct client *client, int64_t now_ms)
+static bool may_see(struct journal *journal, const struct journal_place *place, const struct client *client,
+		    int64_t now_ms)
 {
 	const struct journal_options *options = &journal->options;
 
-	return !is_again(client->seen_ms, now_ms) &&
+	return !(client->seen_at == place->server && is_again(client->seen_ms, now_ms)) &&
 	       (client->is_seen || take_token(journal, now_ms) ||
 		(options->knows != NULL && options->knows(options->argument, client->mac)));
 }
 
 static void see(struct journal *journal, const struct journal_place *place, const struct dhcp *dhcp)
 {
-	struct fleet_sighting sighting = {.arch = dhcp->arch, .has_uuid = dhcp->has_uuid};
+	struct fleet_sighting sighting = {
+		.arch = dhcp->arch, .has_uuid = dhcp->has_uuid, .is_closed = place->is_closed};
 
 	if (place->ignores_unknown &&
 	    (journal->options.knows == NULL || !journal->options.knows(journal->options.argument, dhcp->mac))) {
@@ -189,9 +191,10 @@ static void on_question(struct journal *journal, const struct journal_place *pla
 			transfers_of_client_cut(journal, client, now_ms);
 		}
 		client->asked_ms = now_ms;
-		if (may_see(journal, client, now_ms)) {
+		if (may_see(journal, place, client, now_ms)) {
 			client->is_seen = true;
 			client->seen_ms = now_ms;
+			client->seen_at = place->server;
 			see(journal, place, dhcp);
 		}
 	}

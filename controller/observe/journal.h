@@ -38,6 +38,7 @@ struct journal_place {
 	const char *network; /* interface */
 	uint32_t server; /* our address there */
 	bool ignores_unknown;
+	bool is_closed; /* only approved nodes are answered there */
 	bool is_outgoing; /* this host sent the frame, says the kernel: addresses in it are whatever the sender likes */
 };
 

@@ -16,6 +16,7 @@ struct client {
 	int64_t asked_ms; /* its newest DISCOVER */
 	bool is_seen; /* the fleet was told of it */
 	int64_t seen_ms, offered_ms; /* when last; 0: never */
+	uint32_t seen_at; /* our address in the network where that was */
 };
 
 enum transfer_at {

@@ -40,7 +40,11 @@ struct observe {
 static void take_frames(struct observe *observe, const struct observe_network *network)
 {
 	struct journal_place place = {
-		.network = network->interface, .server = network->server, .ignores_unknown = network->ignores_unknown};
+		.network = network->interface,
+		.server = network->server,
+		.ignores_unknown = network->ignores_unknown,
+		.is_closed = network->is_closed,
+	};
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
 	struct sockaddr_ll from[BATCH];

@@ -20,6 +20,7 @@ struct observe_network {
 	char interface[OBSERVE_NAME_BYTES];
 	int fd; /* of observe_open(); the observer's from now on */
 	uint32_t server; /* this host's address there, host byte order */
+	bool is_closed; /* only approved nodes are answered there */
 	bool ignores_unknown; /* clients that the fleet does not know are not even shown */
 };
 

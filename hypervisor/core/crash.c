@@ -14,7 +14,6 @@
 #include "core/crash.h"
 
 #include "abi/crash.h"
-#include "abi/version.h"
 #include "core/check.h"
 #include "core/console.h"
 #include "core/hal.h"

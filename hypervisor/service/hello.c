@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "abi/hvc.h"
-#include "abi/version.h"
 #include "lib/fmt.h"
 #include "service/agent.h"
 #include "service/clock.h"

@@ -65,9 +65,14 @@ int main(int argc, char **argv)
 	size_t bytes = 0;
 	char name[256];
 	int status = 0;
-	if (argc < 2) {
-		fprintf(stderr, "usage: symbolize ELF [ADDRESS...]; without one: names into the text of its input\n");
-		return 2;
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		return puts("symbolize " AETHER_VERSION) < 0;
+	}
+	const bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
+	if (argc < 2 || is_help) {
+		fprintf(is_help ? stdout : stderr,
+			"usage: symbolize ELF [ADDRESS...]; without one: names into the text of its input\n");
+		return is_help ? 0 : 2;
 	}
 	uint8_t *file = elf_read_file(argv[1], &bytes, &problem);
 	if (file == NULL) {

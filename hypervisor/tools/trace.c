@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tools/trace_print.h"
@@ -40,7 +41,11 @@ int main(int argc, char **argv)
 	const char *problem = NULL;
 	uint64_t hz = QEMU_HZ;
 	size_t bytes = 0;
-	for (int option; (option = getopt(argc, argv, "e:f:")) != -1;) {
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		return puts("trace " AETHER_VERSION) < 0;
+	}
+	const bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
+	for (int option; !is_help && (option = getopt(argc, argv, "e:f:")) != -1;) {
 		if (option == 'e') {
 			elf_path = optarg;
 		} else if (option == 'f') {
@@ -49,9 +54,9 @@ int main(int argc, char **argv)
 			optind = argc + 1;
 		}
 	}
-	if (optind != argc - 1) {
-		fprintf(stderr, "usage: trace [-e ELF] [-f HZ] FILE\n");
-		return 2;
+	if (optind != argc - 1 || is_help) {
+		fprintf(is_help ? stdout : stderr, "usage: trace [-e ELF] [-f HZ] FILE\n");
+		return is_help ? 0 : 2;
 	}
 	if (elf_path != NULL) {
 		uint8_t *file = elf_read_file(elf_path, &bytes, &problem);

@@ -135,6 +135,9 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "show") == 0) {
 		return show_bundle(argv[2]);
 	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		return puts("bundle " AETHER_VERSION) < 0;
+	}
 	const int is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
 	fputs(usage, is_help ? stdout : stderr);
 	return is_help ? 0 : 2;

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 #
 # For suites with a client's side of their own: a cable between this network namespace and another one. Sourced.
 
@@ -18,6 +19,7 @@ cable() {
 		ip link add "$ours" type veth peer name "$end"
 		ip link set "$end" netns "$far"
 		ip link set "$ours" up
+		there ip link set "$end" up
 		number=$((number + 1))
 		ours=near$number
 	done

@@ -4,7 +4,7 @@
 // dashboard.mjs [PART-OF-A-NAME]: the dashboard in Debian's Chromium, as TAP. AETHER_LINK is a sign-in link of a controller
 // whose nodes it may approve and switch off; at least one waits for approval, or AETHER_MOCK=1 says that it is mock.mjs,
 // which can be told to make one appear, to fall silent, to cut streams.
-import { api, axe, base, check, finish, hasMock, hold, link, live, mock, newContext, nodeIn, nodes, open, same, signIn, until, withPage } from './harness.mjs';
+import { api, axe, base, board, check, finish, hasBoard, hasMock, hold, link, live, mock, newContext, nodeIn, nodes, open, same, signIn, until, withPage } from './harness.mjs';
 
 const card = (id) => `.pending-card[data-node="${id}"]`;
 const stateOf = (page, selector) => page.locator(`${selector} .state`).first().textContent();
@@ -35,6 +35,49 @@ await check('the link signs in, and its secret leaves the address', async () => 
 });
 await first.close();
 
+const CARD_MS = 1000;
+let failing; // a node whose boot fails
+await withPage('/', async (page) => {
+	await check('the first DHCP packet of a board is a card within a second', async () => {
+		// The clock of the page's own process: a card is there when it is in the document before a frame.
+		await page.evaluate(() => {
+			new MutationObserver((_, observer) => {
+				const name = [...document.querySelectorAll('.pending-card')].find((one) => one.textContent.includes('52:54:00:77:00:99'));
+				if (name) {
+					observer.disconnect();
+					requestAnimationFrame(() => (window.cardAt = Date.now()));
+				}
+			}).observe(document.body, { childList: true, subtree: true });
+		});
+		const began = Date.now();
+		await board('discover');
+		const at = await page.waitForFunction(() => window.cardAt);
+		const ms = (await at.jsonValue()) - began;
+		console.log(`# on screen ${ms} ms after the program that sends it was started`);
+		hold(ms <= CARD_MS, `it was on screen after ${ms} ms`);
+		failing = await page.locator('.pending-card', { hasText: '52:54:00:77:00:99' }).getAttribute('data-node');
+	}, { needs: hasBoard });
+	await check('a boot that fails is named on its card', async () => {
+		await board('load', 'no-such.img');
+		await until(async () => (await stateOf(page, card(failing))) === 'failed', 'it is failed', RUNNING_MS);
+		const text = await page.locator(card(failing)).innerText();
+		hold(text.includes('It asked for the file no-such.img, which the TFTP folder does not have.'), `the card says: ${text}`);
+	}, { needs: hasBoard });
+});
+failing ??= hasMock ? (await nodeIn('failed')).id : '';
+await check('a boot that fails is named on its page, with the next step and where it stopped', () => withPage(`/nodes/${failing}`, async (page) => {
+	same(await stateOf(page, '.node-head'), 'failed');
+	const head = await page.locator('.node-head').innerText();
+	hold(/It asked for the file no-such\.img|The transfer of \S+ was cut off/.test(head) && /Next: \w/.test(head), `it says: ${head}`);
+	const step = page.locator('.waterfall tr.bad');
+	await step.waitFor();
+	hold(/Loads no-such\.img not there|Fetches kernel cut off/.test((await step.innerText()).replace(/\s+/g, ' ')), `the step says: ${await step.innerText()}`);
+	await axe(page, 'a boot that failed');
+}), { needs: hasBoard || hasMock });
+if (hasBoard && failing) {
+	await api('POST', `/nodes/${failing}/reject`, {}); // the others' story goes on without it
+}
+
 let id; // of the node that the story is about
 await withPage('/', async (page) => {
 	await check('a node that appears is a card within a second, with its facts', async () => {
@@ -44,7 +87,7 @@ await withPage('/', async (page) => {
 		await page.waitForSelector(card(id), { timeout: 1000 });
 		console.log(`# on screen after ${Date.now() - began} ms`);
 	}, { needs: hasMock });
-	id ??= await page.locator('.pending-card').first().getAttribute('data-node');
+	id ??= await page.locator('.pending-card', { has: page.locator('.is-pending') }).first().getAttribute('data-node', { timeout: RUNNING_MS });
 	await check('a pending node tells how to find the box, and the line of aetherctl', async () => {
 		await until(async () => (await stateOf(page, card(id))).includes('pending'), 'it is pending', RUNNING_MS);
 		const text = await page.locator(card(id)).innerText();
@@ -66,7 +109,7 @@ await withPage(`/nodes/${id}`, async (page) => {
 	await check('the node page has its boot as a waterfall', async () => {
 		await page.waitForSelector('.waterfall tbody tr');
 		const text = await page.locator('.waterfall').innerText();
-		for (const word of ['Says hello', 'Reads the manifest', 'Fetches']) {
+		for (const word of ['Says hello', 'Reads the manifest', 'Fetches kernel', ...(hasMock ? [] : ['Waits for approval'])]) {
 			hold(text.includes(word), `the waterfall does not have "${word}"`);
 		}
 		const lanes = await page.locator('.waterfall td.lane i').evaluateAll((list) => list.map((one) => one.getBoundingClientRect().left));
@@ -117,6 +160,27 @@ await withPage(`/nodes/${id}`, async (page) => {
 		const styled = await page.locator('.xterm-rows > div').first().evaluate((row) => getComputedStyle(row).display);
 		hold(styled, 'rows are not drawn');
 	});
+	await check('one that stands still is suspect, then down, never dead; and comes back', async () => {
+		const [mac] = (await nodes()).find((one) => one.id === id).macs;
+		await page.goto(`${base}/nodes/${id}`);
+		await live(page);
+		const number = String(parseInt(mac.slice(-2), 16));
+		await board('freeze', number);
+		const began = Date.now();
+		const reach = async (state) => {
+			await page.waitForFunction((one) => document.querySelector('.node-head .state').textContent === one, state, { timeout: RUNNING_MS });
+			console.log(`# ${state} after ${Date.now() - began} ms`);
+		};
+		try {
+			await reach('suspect');
+			await reach('down');
+			hold(/^No contact for \d+ s; its guests may still run\.$/.test(await page.locator('[data-why]').innerText()), 'it does not say since when');
+			hold(/power|cable/.test(await page.locator('.node-head .next').first().innerText()), 'it does not say what to do');
+		} finally {
+			await board('thaw', number);
+		}
+		await reach('running');
+	}, { needs: hasBoard });
 	await check('power off: it goes silent, then down; power on: it is back', async () => {
 		await page.goto(`${base}/nodes/${id}`);
 		await live(page);
@@ -222,30 +286,39 @@ const pages = {
 	fleet: '/', node: `/nodes/${running?.id}`, console: `/nodes/${running?.id}/console/0`, events: '/events', rules: '/rules', tokens: '/tokens',
 	settings: '/settings', 'no such page': '/nothing', 'no such node': '/nodes/n-zzzzzzzzzz',
 };
-for (const theme of ['light', 'dark']) {
-	for (const [name, path] of Object.entries(pages)) {
-		await check(`axe: ${name}, ${theme}`, () => withPage(path, async (page) => {
-			await page.waitForTimeout(700);
-			await axe(page, name);
-			if (name === 'fleet') {
-				await page.getByRole('button', { name: 'As table' }).click();
-				await page.waitForSelector('table.nodes');
-				await axe(page, 'table');
-				await page.keyboard.press('?');
-				await page.waitForSelector('dialog[open]');
-				await axe(page, 'keys');
-			}
-		}, { colorScheme: theme }), { needs: whole || ['fleet', 'node'].includes(name) });
+// The pages of one theme or size, one after the other in one tab, as a person has them.
+async function eachPage(more, name, look, isFor) {
+	const { context, page } = await open('/', more);
+	for (const [what, path] of Object.entries(pages)) {
+		await check(name(what), async () => {
+			await page.goto(base + path);
+			await live(page);
+			await page.waitForSelector(settledBy[what] ?? 'main :is(h1, .panel)');
+			await page.waitForTimeout(300);
+			await look(page, what);
+		}, { needs: whole || isFor.includes(what) });
 	}
+	await context.close();
 }
-for (const [name, path] of Object.entries(pages)) {
-	await check(`phone: ${name} fits, and axe`, () => withPage(path, async (page) => {
-		await page.waitForTimeout(700);
-		const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-		hold(wide <= 0, `the page is ${wide} px wider than the phone`);
-		await axe(page, name);
-	}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }), { needs: whole || name === 'fleet' });
+const settledBy = { fleet: '.fleet-list', node: '.chart canvas', console: '.xterm-rows', 'no such node': '.empty', 'no such page': '.empty' };
+for (const theme of ['light', 'dark']) {
+	await eachPage({ colorScheme: theme }, (what) => `axe: ${what}, ${theme}`, async (page, what) => {
+		await axe(page, what);
+		if (what === 'fleet') {
+			await page.getByRole('button', { name: 'As table' }).click();
+			await page.waitForSelector('table.nodes');
+			await axe(page, 'table', 'main');
+			await page.keyboard.press('?');
+			await page.waitForSelector('dialog[open]');
+			await axe(page, 'keys', 'dialog');
+		}
+	}, ['fleet', 'node']);
 }
+await eachPage({ viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }, (what) => `phone: ${what} fits, and axe`, async (page, what) => {
+	const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+	hold(wide <= 0, `the page is ${wide} px wider than the phone`);
+	await axe(page, what);
+}, ['fleet']);
 await check('the theme is kept, and set before anything is drawn', () => withPage('/settings', async (page) => {
 	await page.getByRole('button', { name: 'dark', exact: true }).click();
 	await page.reload({ waitUntil: 'commit' });

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cases as TAP lines, and what every page of the dashboard must hold: no request to another host, nothing that the
 // Content-Security-Policy refused, no error in its console.
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { axeSource, browse, signInLink } from './browser.mjs';
 
 const axeText = readFileSync(axeSource(), 'utf8');
@@ -136,10 +138,15 @@ export async function mock(what) {
 	return reply.json();
 }
 
-export async function axe(page, what) {
+// A board on the network of a real simulation: tests/e2e/board.
+export const hasBoard = Boolean(process.env.AETHER_BOARD);
+export const board = (...words) => promisify(execFile)(process.env.AETHER_BOARD, words, { timeout: 30_000 });
+
+// `part`: of the page, when the rest was looked at before.
+export async function axe(page, what, part = 'html') {
 	await page.evaluate(axeText); // by the debugger: the page's own policy lets no other script in
-	const found = await page.evaluate(() => window.axe.run(document, {
-		runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-	}));
+	const found = await page.evaluate((within) => window.axe.run(document.querySelector(within), {
+		runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations'],
+	}), part);
 	same(found.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')}`), [], what);
 }

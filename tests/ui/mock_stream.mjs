@@ -26,6 +26,16 @@ export function makeStreams(fleetOf) {
 		}
 	}
 
+	// What is first said of a console is its place.
+	function begin(reply, topics, before) {
+		for (const topic of topics.filter((name) => name.startsWith('console:') && !before.includes(name))) {
+			const [, node, slot] = topic.split(':');
+			if (fleetOf().find(node)) {
+				write(reply, 'console', 0, { node, slot: Number(slot), offset: fleetOf().output(node, Number(slot), 0).newest, data: '' });
+			}
+		}
+	}
+
 	setInterval(() => {
 		for (const one of open.values()) {
 			const topic = one.topics.find((name) => name.startsWith('telemetry'));
@@ -59,6 +69,7 @@ export function makeStreams(fleetOf) {
 			reply.on('close', () => open.delete(id));
 			const after = Number(query.get('after') ?? request.headers['last-event-id'] ?? NaN);
 			write(reply, 'hello', Number.isNaN(after) ? index : after, { stream: id, index });
+			begin(reply, topics, []);
 			if (!Number.isNaN(after)) {
 				if (after < (ring[0]?.index ?? index) - 1) {
 					write(reply, 'resync', index, {});
@@ -71,6 +82,7 @@ export function makeStreams(fleetOf) {
 		change(id, topics) {
 			const one = open.get(id);
 			if (one && Array.isArray(topics)) {
+				begin(one.reply, topics, one.topics);
 				one.topics = topics;
 			}
 			return Boolean(one);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // pictures.mjs [OUT]: the README's pictures (controller/pictures), from a fresh `make sim NODES=3` whose sign-in link is
-// AETHER_LINK: three nodes wait, one is approved and boots, it runs, its console. Fails when one is over 150 KiB.
+// AETHER_LINK: three nodes wait, one is approved and boots, it runs, its console, its power is cut. Fails when one is over 150 KiB.
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { browse, signInLink } from './browser.mjs';
@@ -56,4 +56,13 @@ await page.getByRole('button', { name: 'Type' }).click();
 await page.keyboard.type('uname -a\r', { delay: 30 });
 await page.waitForFunction(() => document.querySelector('.xterm-rows')?.textContent.includes('GNU/Linux'));
 await take('console', 620);
+
+await page.goto(`${new URL(page.url()).origin}/nodes/${ids[0]}`);
+await page.locator('[data-action=power-off]').click();
+await page.getByRole('button', { name: 'Power off', exact: true }).last().click();
+await page.waitForFunction(() => document.querySelector('.node-head .state')?.textContent === 'off');
+await page.getByRole('link', { name: 'Fleet', exact: true }).first().click();
+await page.locator(`.tile[data-node="${ids[0]}"].is-off`).waitFor();
+await page.waitForFunction(() => /%/.test(document.querySelector('.tile.is-running .figure')?.textContent));
+await take('off', 420);
 await close();

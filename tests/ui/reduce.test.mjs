@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cli } from '../../controller/ui/src/cli.js';
-import { ago, base64, bits, bytes, clock, count, duration, percent } from '../../controller/ui/src/format.js';
+import { ago, base64, bits, board, bytes, clock, count, duration, percent, processor } from '../../controller/ui/src/format.js';
 import { parse, parseLabels, secretOf } from '../../controller/ui/src/parse.js';
 import {
-	addEvents, addFrame, addStep, countStates, framesOf, hold, isMoved, isWaiting, matches, rowsInView, sortNodes, takeOutput, waterfall, wordsOf,
+	addEvents, addFrame, addStep, countStates, framesOf, hold, isMoved, isWaiting, matches, rowsInView, sortNodes, takeOutput, waterfall, withNames,
+	wordsOf,
 } from '../../controller/ui/src/state/reduce.js';
 import { backoff, makeHub, topicsOf } from '../../controller/ui/src/stream/hub.js';
 import { makeParser } from '../../controller/ui/src/stream/sse.js';
@@ -81,6 +82,41 @@ test('the waterfall: fractions of the whole, an open step goes on until now', ()
 	assert.deepEqual(chart.steps.map((step) => [step.kind, step.from, step.length, step.isOpen]), [['file', 0, 0.25, false], ['blob', 0.25, 0.75, true]]);
 	assert.equal(waterfall({ steps: [] }, 5).steps.length, 0);
 	assert.equal(waterfall({ steps: [{ kind: 'x', start: 'no time' }] }, 5).steps.length, 0);
+});
+
+test('the waterfall: waiting for a person is a row of its own and little of the width', () => {
+	const at = (s) => new Date(Date.parse('2026-01-01T00:00:00Z') + s * 1000).toISOString();
+	const one = (kind, start, end) => ({ kind, detail: '', start: at(start), end: end === null ? null : at(end), problem: null });
+	const boot = { steps: [one('discover', 0, 0), one('hello', 2, 2), one('manifest', 602, 603), one('guest', 603, 606)], ended: null };
+	const chart = waterfall(boot, Date.parse(at(606)));
+	assert.deepEqual(chart.steps.map((step) => step.kind), ['discover', 'hello', 'wait', 'manifest', 'guest']);
+	assert.equal(chart.waited, 600_000);
+	const [, hello, wait, manifest, guest] = chart.steps;
+	assert.ok(Math.abs(wait.length - 0.12) < 1e-9 && Math.abs(wait.from - hello.from) < 1e-9);
+	assert.ok(Math.abs(manifest.from - (wait.from + wait.length)) < 1e-9);
+	assert.ok(Math.abs(guest.length - 0.88 / 2) < 1e-9, 'three of six seconds of work');
+	assert.ok(Math.abs(guest.from + guest.length - 1) < 1e-9);
+	// One that waits now; one that was approved at once; one that nobody waits for.
+	const waits = waterfall({ steps: boot.steps.slice(0, 2), ended: null }, Date.parse(at(10)), true);
+	assert.deepEqual([waits.steps.at(-1).kind, waits.steps.at(-1).isOpen, waits.waited], ['wait', true, 8000]);
+	assert.equal(waterfall({ steps: boot.steps.slice(0, 2), ended: null }, Date.parse(at(10))).waited, 0);
+	assert.equal(waterfall({ steps: [one('hello', 0, 0), one('manifest', 0.5, 1)], ended: null }, 0).waited, 0);
+});
+
+test('what is named by digits is called by its name', () => {
+	const kernel = 'ab'.repeat(32);
+	const manifest = 'cd'.repeat(32);
+	const blobs = [{ kind: 'kernel', sha256: kernel }, { kind: 'manifest', sha256: manifest }];
+	assert.equal(withNames(`It fetches ${kernel}: 34 %.`, blobs), 'It fetches kernel: 34 %.');
+	assert.equal(withNames(`It fetches ${kernel.slice(0, 12)}: 34 %.`, blobs), 'It fetches kernel: 34 %.');
+	assert.equal(withNames(`It reads the manifest ${manifest}.`, blobs), 'It reads the manifest cdcdcdcdcdcd….');
+	assert.equal(withNames('Nodes run the release cdcdcdcdcdcd, not 525400770001.', blobs), 'Nodes run the release cdcdcdcdcdcd, not 525400770001.');
+	assert.equal(withNames('ef'.repeat(32), blobs), 'efefefefefef…');
+	assert.equal(withNames('aether.img', undefined), 'aether.img');
+	assert.equal(withNames(undefined, blobs), '');
+	assert.deepEqual(['0x410fd083', '0x410fd034', '0x00000000', 'hostile', undefined].map(processor),
+		['Cortex-A72 r0p3', 'Cortex-A53 r0p4', '0x00000000', 'hostile', undefined]);
+	assert.deepEqual(['linux,dummy-virt', 'acme,board', 'constructor', '', undefined].map(board), ['QEMU virt', 'acme,board', 'constructor', '', undefined]);
 });
 
 test('the waterfall: a step with a problem is over', () => {

@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "abi/version.h"
 #include "check_fake.h"
 #include "core/check.h"
 #include "core/crash.h"

@@ -485,6 +485,34 @@ static void test_tree_install(void **state)
 	assert_int_equal(rmdir(root), 0); /* nothing else was left there */
 }
 
+static void test_tree_install_all(void **state)
+{
+	char from[] = "/tmp/tree-XXXXXX";
+	char root[sizeof(from) + 8];
+	char path[64];
+	struct provision_error error = {.text = ""};
+
+	(void)state;
+	assert_non_null(mkdtemp(from));
+	(void)snprintf(root, sizeof(root), "%s/root", from); /* a folder in it: passed over */
+	assert_int_equal(mkdir(root, 0755), 0);
+	assert_int_equal(tree_install_all(root, from, &error), -1);
+	assert_non_null(strstr(error.text, "no file in it"));
+	(void)snprintf(path, sizeof(path), "%s/start4.elf", from);
+	write_text(path, "firmware");
+	assert_int_equal(tree_install_all(root, from, &error), 0);
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/start4.elf", root);
+	char *text = read_text(path);
+	assert_string_equal(text, "firmware");
+	free(text);
+	assert_int_equal(tree_install_all(root, "/nonexistent", &error), -1);
+	assert_string_equal(error.text, "/nonexistent: No such file or directory");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(root), 0);
+	assert_int_equal(rmdir(from), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_hosts),
 		cmocka_unit_test(test_refuses_to_truncate),
 		cmocka_unit_test(test_tree_install),
+		cmocka_unit_test(test_tree_install_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ const pages = {
 	'sign-in': [() => html`<${Fleet} />`, 'Fleet'],
 	node: [({ id }) => html`<${Node} key=${id} id=${id} />`, 'Node'],
 	console: [({ id, slot }) => html`<${Console} key=${`${id} ${slot}`} id=${id} slot=${slot} />`, 'Console'],
-	none: [() => html`<h1 class="hidden">Not found</h1><${Empty} title="There is no such page"><p><a href="/">To the fleet</a></p><${Cli} line=${cli.list()} /></${Empty}>`, 'Not found'],
+	none: [() => html`<h1 class="hidden">Not found</h1><${Empty} title="There is no such page"><p>The address may have been cut short. All nodes are in <a href="/">the fleet</a>.</p><${Cli} line=${cli.list()} /></${Empty}>`, 'Not found'],
 };
 
 function App() {

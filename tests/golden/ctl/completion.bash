@@ -1,6 +1,6 @@
 # bash completion of aetherctl: source <(aetherctl completion bash)
 _aetherctl() {
-	local word=${COMP_WORDS[COMP_CWORD]} noun=${COMP_WORDS[1]:-} verb=${COMP_WORDS[2]:-} words=
+	local word=${COMP_WORDS[COMP_CWORD]} noun=${COMP_WORDS[1]:-} verb=${COMP_WORDS[2]:-} words= nodes=
 	if [ "$COMP_CWORD" = 1 ]; then
 		words='node event rule token setting sign-in system release operation console help completion manual'
 	elif [ "$COMP_CWORD" = 2 ]; then
@@ -14,27 +14,27 @@ _aetherctl() {
 		system) words='show' ;;
 		release) words='show' ;;
 		operation) words='show' ;;
-		console) words='open' ;;
+		console) words='open' nodes=1 ;;
 		help) words='node event rule token setting sign-in system release operation console help completion manual' ;;
 		completion) words='bash zsh fish' ;;
 		esac
 	else
 		case "$noun $verb" in
-		'node list') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch --state --admission --match --limit' ;;
-		'node show') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch' ;;
-		'node approve') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait --all-pending' ;;
-		'node reject') words='--help --json --socket --url --token-file --timeout --no-input --no-color' ;;
-		'node retire') words='--help --json --socket --url --token-file --timeout --no-input --no-color --yes' ;;
-		'node rename') words='--help --json --socket --url --token-file --timeout --no-input --no-color' ;;
-		'node label') words='--help --json --socket --url --token-file --timeout --no-input --no-color' ;;
-		'node cordon') words='--help --json --socket --url --token-file --timeout --no-input --no-color' ;;
-		'node uncordon') words='--help --json --socket --url --token-file --timeout --no-input --no-color' ;;
-		'node reboot') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait' ;;
-		'node restart-guests') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait' ;;
-		'node locate') words='--help --json --socket --url --token-file --timeout --no-input --no-color --off' ;;
-		'node power') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait on off reset' ;;
-		'node boots') words='--help --json --socket --url --token-file --timeout --no-input --no-color --limit' ;;
-		'node console') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch' ;;
+		'node list') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch --state --admission --match --limit --ids' ;;
+		'node show') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch' nodes=1 ;;
+		'node approve') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait --all-pending' nodes=1 ;;
+		'node reject') words='--help --json --socket --url --token-file --timeout --no-input --no-color' nodes=1 ;;
+		'node retire') words='--help --json --socket --url --token-file --timeout --no-input --no-color --yes' nodes=1 ;;
+		'node rename') words='--help --json --socket --url --token-file --timeout --no-input --no-color' nodes=1 ;;
+		'node label') words='--help --json --socket --url --token-file --timeout --no-input --no-color' nodes=1 ;;
+		'node cordon') words='--help --json --socket --url --token-file --timeout --no-input --no-color' nodes=1 ;;
+		'node uncordon') words='--help --json --socket --url --token-file --timeout --no-input --no-color' nodes=1 ;;
+		'node reboot') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait' nodes=1 ;;
+		'node restart-guests') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait' nodes=1 ;;
+		'node locate') words='--help --json --socket --url --token-file --timeout --no-input --no-color --off' nodes=1 ;;
+		'node power') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait on off reset' nodes=1 ;;
+		'node boots') words='--help --json --socket --url --token-file --timeout --no-input --no-color --limit' nodes=1 ;;
+		'node console') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch' nodes=1 ;;
 		'event list') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch --node --limit' ;;
 		'event follow') words='--help --json --socket --url --token-file --timeout --no-input --no-color --node' ;;
 		'rule list') words='--help --json --socket --url --token-file --timeout --no-input --no-color' ;;
@@ -49,11 +49,11 @@ _aetherctl() {
 		'system show') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch' ;;
 		'release show') words='--help --json --socket --url --token-file --timeout --no-input --no-color' ;;
 		'operation show') words='--help --json --socket --url --token-file --timeout --no-input --no-color --wait' ;;
-		'console open') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch' ;;
+		'console open') words='--help --json --socket --url --token-file --timeout --no-input --no-color --watch' nodes=1 ;;
 		esac
-		case "$noun ${word:0:1}" in 'node '|'node n'|'console '*)
-			words+=" $(aetherctl node list --json --timeout 2 2>/dev/null | tr ',{' '\n\n' | sed -n 's/^"\(id\|name\)":"\([A-Za-z0-9._-]*\)"$/\2/p')" ;;
-		esac
+	fi
+	if [ -n "$nodes" ] && [ "${word:0:1}" != - ]; then
+		words+=" $(aetherctl node list --ids --timeout 2 2>/dev/null)"
 	fi
 	COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

@@ -25,7 +25,9 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from list' -l admission -r -d 'those that are discovered, pending, approved, rejected or retired'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from list' -l match -r -d 'those with this text in name, id, MAC, serial, address or hostname'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from list' -l limit -r -d 'at most so many'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from list' -l ids -d 'ids and names alone, a line each'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a show -d 'shows one node: state, why, next step, hardware, guests, boots'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from show' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from show' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from show' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from show' -l socket -r -d 'the controller\'s Unix socket'
@@ -36,6 +38,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from show' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from show' -l watch -d 'stays, and shows each change as it comes'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a approve -d 'lets nodes in: they boot and run what the controller wants'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from approve' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from approve' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from approve' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from approve' -l socket -r -d 'the controller\'s Unix socket'
@@ -47,6 +50,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from approve' -l wait -d 'stays until the node is where the command brings it'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from approve' -l all-pending -d 'every node that waits for approval'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a reject -d 'keeps a node out'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reject' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reject' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reject' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reject' -l socket -r -d 'the controller\'s Unix socket'
@@ -56,6 +60,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reject' -l no-input -d 'never asks; fails where it would have to'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reject' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a retire -d 'takes a node out of service for good'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from retire' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from retire' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from retire' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from retire' -l socket -r -d 'the controller\'s Unix socket'
@@ -66,6 +71,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from retire' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from retire' -l yes -d 'does not ask whether it is meant'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a rename -d 'gives a node a name'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from rename' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from rename' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from rename' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from rename' -l socket -r -d 'the controller\'s Unix socket'
@@ -75,6 +81,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from rename' -l no-input -d 'never asks; fails where it would have to'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from rename' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a label -d 'sets labels, or takes them away'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from label' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from label' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from label' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from label' -l socket -r -d 'the controller\'s Unix socket'
@@ -84,6 +91,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from label' -l no-input -d 'never asks; fails where it would have to'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from label' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a cordon -d 'gives a node no new work; what runs goes on'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from cordon' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from cordon' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from cordon' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from cordon' -l socket -r -d 'the controller\'s Unix socket'
@@ -93,6 +101,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from cordon' -l no-input -d 'never asks; fails where it would have to'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from cordon' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a uncordon -d 'ends a cordon'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from uncordon' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from uncordon' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from uncordon' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from uncordon' -l socket -r -d 'the controller\'s Unix socket'
@@ -102,6 +111,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from uncordon' -l no-input -d 'never asks; fails where it would have to'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from uncordon' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a reboot -d 'has a node start again'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reboot' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reboot' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reboot' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reboot' -l socket -r -d 'the controller\'s Unix socket'
@@ -112,6 +122,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reboot' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from reboot' -l wait -d 'stays until the node is where the command brings it'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a restart-guests -d 'starts a node\'s guests again, without a boot'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from restart-guests' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from restart-guests' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from restart-guests' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from restart-guests' -l socket -r -d 'the controller\'s Unix socket'
@@ -122,6 +133,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from restart-guests' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from restart-guests' -l wait -d 'stays until the node is where the command brings it'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a locate -d 'marks a node as looked for, with --off no more'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from locate' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from locate' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from locate' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from locate' -l socket -r -d 'the controller\'s Unix socket'
@@ -132,6 +144,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from locate' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from locate' -l off -d 'ends it'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a power -d 'asks the power driver'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from power' -a "(aetherctl node list --ids --timeout 2 2>/dev/null) on off reset"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from power' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from power' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from power' -l socket -r -d 'the controller\'s Unix socket'
@@ -142,6 +155,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from power' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from power' -l wait -d 'stays until the node is where the command brings it'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a boots -d 'shows a node\'s boots, each step with its time'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from boots' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from boots' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from boots' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from boots' -l socket -r -d 'the controller\'s Unix socket'
@@ -152,6 +166,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subc
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from boots' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from boots' -l limit -r -d 'at most so many'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and test (count (commandline -opc)) = 2' -a console -d 'opens the console of the guest in that slot, 0 unless told'
+complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from console' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from console' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from console' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from node; and __fish_seen_subcommand_from console' -l socket -r -d 'the controller\'s Unix socket'
@@ -302,6 +317,7 @@ complete -c aetherctl -n '__fish_seen_subcommand_from operation; and __fish_seen
 complete -c aetherctl -n '__fish_seen_subcommand_from operation; and __fish_seen_subcommand_from show' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from operation; and __fish_seen_subcommand_from show' -l wait -d 'stays until the node is where the command brings it'
 complete -c aetherctl -n '__fish_seen_subcommand_from console; and test (count (commandline -opc)) = 2' -a open -d 'opens a guest\'s console; see node console'
+complete -c aetherctl -n '__fish_seen_subcommand_from console; and __fish_seen_subcommand_from open' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"
 complete -c aetherctl -n '__fish_seen_subcommand_from console; and __fish_seen_subcommand_from open' -l help -d 'says what the command does, and does nothing'
 complete -c aetherctl -n '__fish_seen_subcommand_from console; and __fish_seen_subcommand_from open' -l json -d 'JSON on standard output, and problems as JSON on standard error'
 complete -c aetherctl -n '__fish_seen_subcommand_from console; and __fish_seen_subcommand_from open' -l socket -r -d 'the controller\'s Unix socket'
@@ -311,4 +327,5 @@ complete -c aetherctl -n '__fish_seen_subcommand_from console; and __fish_seen_s
 complete -c aetherctl -n '__fish_seen_subcommand_from console; and __fish_seen_subcommand_from open' -l no-input -d 'never asks; fails where it would have to'
 complete -c aetherctl -n '__fish_seen_subcommand_from console; and __fish_seen_subcommand_from open' -l no-color -d 'no colours, as NO_COLOR=1 in the environment'
 complete -c aetherctl -n '__fish_seen_subcommand_from console; and __fish_seen_subcommand_from open' -l watch -d 'stays, and shows each change as it comes'
-complete -c aetherctl -n '__fish_seen_subcommand_from node console; and test (count (commandline -opc)) -ge 3' -a "(aetherctl node list --json --timeout 2 2>/dev/null | string match -ra '\"id\":\"(n-[a-z0-9]+)' | string match 'n-*')"
+complete -c aetherctl -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+complete -c aetherctl -n '__fish_seen_subcommand_from console; and test (count (commandline -opc)) -ge 2' -a "(aetherctl node list --ids --timeout 2 2>/dev/null)"

@@ -107,7 +107,7 @@ void api_bed_see(unsigned number, char id[ID_BYTES])
 	fail_msg("the sighting made no node");
 }
 
-void api_bed_hello(unsigned number, uint64_t boot_id)
+bool api_bed_try_hello(unsigned number, uint64_t boot_id, struct fail *fail)
 {
 	struct hello hello = {.boot_id = boot_id,
 			      .instance = 1,
@@ -121,10 +121,16 @@ void api_bed_hello(unsigned number, uint64_t boot_id)
 	const struct sockaddr_in from = {.sin_family = AF_INET,
 					 .sin_addr.s_addr = htonl(0x0a4d0000u + 100u + number)};
 	struct hello_answer reply;
-	struct fail fail;
 
 	memset(hello.boot_key, (int)(boot_id & 127) + 1, sizeof(hello.boot_key));
-	if (!fleet_hello(bed.fleet, &hello, &from, &reply, &fail)) {
+	return fleet_hello(bed.fleet, &hello, &from, &reply, fail);
+}
+
+void api_bed_hello(unsigned number, uint64_t boot_id)
+{
+	struct fail fail;
+
+	if (!api_bed_try_hello(number, boot_id, &fail)) {
 		fail_msg("hello: %s", fail.text);
 	}
 }

@@ -40,6 +40,8 @@ int api_bed_remove(void **state);
 void api_bed_see(unsigned number, char id[ID_BYTES]);
 /* The machine's boot says hello. */
 void api_bed_hello(unsigned number, uint64_t boot_id);
+/* The same; false: it was refused. */
+bool api_bed_try_hello(unsigned number, uint64_t boot_id, struct fail *fail);
 /* Asks with the token, checks a success against openapi.json. `format` makes the target. */
 unsigned api_ask(const char *method, const char *target, const char *headers, const char *body);
 /* The answer's member of a dotted path, as a text ("true", "null", digits); static. */

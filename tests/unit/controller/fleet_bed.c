@@ -183,6 +183,17 @@ bool machine_hello(struct machine *machine, struct hello_answer *answer, struct 
 	return fleet_hello(bed.fleet, &hello, &from, answer, fail);
 }
 
+enum hello_status machine_says_hello(struct machine *machine)
+{
+	struct hello_answer answer;
+	struct fail fail;
+
+	if (!machine_hello(machine, &answer, &fail)) {
+		fail_msg("the hello of boot %llx: %s", (unsigned long long)machine->boot_id, fail.text);
+	}
+	return answer.status;
+}
+
 static void take_wishes(struct machine *machine, const struct node *node, enum wire_guest_state state)
 {
 	struct ack ack = {.boot_id = machine->boot_id};

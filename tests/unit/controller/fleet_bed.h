@@ -35,6 +35,8 @@ struct machine {
 };
 void machine_make(struct machine *machine, unsigned number, uint64_t boot_id);
 bool machine_hello(struct machine *machine, struct hello_answer *answer, struct fail *fail);
+/* One that is taken, or the test fails; how it is answered. */
+enum hello_status machine_says_hello(struct machine *machine);
 /* A beat that takes over whatever is wanted, and has its guests in that state. False: the boot is known to nobody. */
 bool machine_beat(struct machine *machine, enum wire_guest_state state);
 /* Says hello, is approved and beats until it runs. */

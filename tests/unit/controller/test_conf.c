@@ -56,7 +56,8 @@ static void everything_is_understood_and_prints_back(void **state)
 		"state = \"/srv/a\"; user = \"\"; dnsmasq_user = \"dns\"; people = \"127.0.0.2:99\"; node_port = 1;\n"
 		"hosts = ( \"aether.example\", \"10.0.0.1\" ); interval = 500; nodes = 1000; power = \"/p\"; image = "
 		"\"/i\";\n"
-		"boot_script = \"/s\"; bundle = \"/b\"; dnsmasq = \"/d\"; programs = \"/x\";\n" NETWORK
+		"boot_script = \"/s\"; pi_files = \"/f\"; bundle = \"/b\";\n"
+		"dnsmasq = \"/d\"; programs = \"/x\";\n" NETWORK
 		"router = \"10.77.0.254\"; dns = ( \"1.1.1.1\", \"9.9.9.9\" ); ntp = [ \"10.77.0.1\" ]; unknown = "
 		"\"observe\";\n"
 		"force = true; lease = 600; }, { interface = \"eth2\"; mode = \"authoritative\"; address = "
@@ -65,6 +66,7 @@ static void everything_is_understood_and_prints_back(void **state)
 		&conf, &fail));
 	assert_int_equal(conf.network_count, 2);
 	assert_string_equal(conf.hosts[1], "10.0.0.1");
+	assert_string_equal(conf.pi_files, "/f");
 	assert_int_equal(conf.networks[0].dns[1], 0x09090909);
 	assert_int_equal(conf.networks[0].unknown, CONF_UNKNOWN_OBSERVE);
 	assert_true(conf.networks[0].is_forced);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fleet/own.h"
 #include "unit/controller/fleet_bed.h"
 
 static struct seen see_mac(unsigned number)
@@ -94,7 +95,6 @@ static void a_packet_makes_a_card(void **state)
 static void the_waterfall_of_a_whole_boot(void **state)
 {
 	struct machine machine;
-	struct hello_answer answer;
 	struct fail why;
 	struct text text = {.bytes = NULL};
 	static const char *const kinds[] = {"discover", "offer", "file", "hello", "blob"};
@@ -102,7 +102,7 @@ static void the_waterfall_of_a_whole_boot(void **state)
 	(void)state;
 	load_image(1);
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	step(1, "blob", "0123abcd", false, 100, NULL);
 	const struct seen seen = bed_see(0x1001);
 	assert_int_equal(bed_count("SELECT count(*) FROM node"), 1); /* the sighting and the hello are one */
@@ -167,8 +167,6 @@ static void asking_on_is_one_problem(void **state)
 static void a_loop_is_named(void **state)
 {
 	struct machine machine;
-	struct hello_answer answer;
-	struct fail why;
 
 	(void)state;
 	for (unsigned i = 0; i < 8; i++) {
@@ -182,7 +180,7 @@ static void a_loop_is_named(void **state)
 	assert_true(bed_count("SELECT count(*) FROM event WHERE kind = 'boot.problem'") <= 4);
 	/* It is over when it runs. */
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	machine_run(&machine);
 	has_why(1, SHOWN_RUNNING, "\"problem\":null");
 }
@@ -205,18 +203,17 @@ static void a_script_is_no_loop(void **state)
 static void no_beat_and_a_guest_that_fails(void **state)
 {
 	struct machine machine;
-	struct hello_answer answer;
 	struct fail why;
 	uint8_t manifest[32] = {1};
 
 	(void)state;
 	assert_true(fleet_set_release(bed.fleet, manifest, &why));
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	bed_pass(20000);
 	const struct seen seen = bed_see(0x1001);
 	assert_true(fleet_admit(bed.fleet, seen.id, ACT_APPROVE, 0, &bed_who, &why));
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	bed_pass(15100);
 	has_why(1, SHOWN_FAILED, "no-beat");
 	for (unsigned i = 0; i < 3; i++) {
@@ -265,6 +262,79 @@ static void power_off_is_off(void **state)
 	has_why(1, SHOWN_BOOTING, "asks for an address");
 }
 
+static size_t approved(uint8_t macs[4][6])
+{
+	return fleet_approved_macs(bed.fleet, macs, 4);
+}
+
+static void discover_closed(unsigned number)
+{
+	struct fleet_sighting sighting;
+
+	bed_sighting(&sighting, number);
+	sighting.is_closed = true;
+	fleet_see(bed.fleet, &sighting);
+}
+
+/* Where only approved nodes are answered, no answer is nothing that failed; once approved it is. */
+static void a_closed_network(void **state)
+{
+	uint8_t macs[4][6];
+	struct fail fail;
+
+	(void)state;
+	discover_closed(1);
+	bed_pass(BOOT_NO_OFFER_MS + 1000);
+	has_why(1, SHOWN_DISCOVERED, "is not answered");
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'boot.problem'"), 0);
+	assert_int_equal(approved(macs), 0);
+	const uint64_t before = fleet_admissions(bed.fleet);
+
+	assert_true(fleet_admit(bed.fleet, see_mac(1).id, ACT_APPROVE, 0, &bed_who, &fail));
+	assert_true(fleet_admissions(bed.fleet) > before);
+	assert_int_equal(approved(macs), 1);
+	assert_memory_equal(macs[0], "\x52\x54\0\0\0\1", 6);
+	bed_pass(1000);
+	has_why(1, SHOWN_BOOTING, "\"boot\":null");
+	discover_closed(1);
+	bed_pass(BOOT_NO_OFFER_MS - 1000);
+	has_why(1, SHOWN_BOOTING, "asks for an address");
+	bed_pass(2000);
+	has_why(1, SHOWN_FAILED, "no-offer");
+	assert_true(fleet_admit(bed.fleet, see_mac(1).id, ACT_RETIRE, 0, &bed_who, &fail));
+	assert_int_equal(approved(macs), 0);
+	/* It is seen where all are answered: there silence is a failure again. */
+	discover_closed(2);
+	discover(2);
+	bed_pass(BOOT_NO_OFFER_MS + 1000);
+	has_why(2, SHOWN_FAILED, "no-offer");
+}
+
+/* The list must be one that dnsmasq takes, whatever approved nodes say of their addresses. */
+static void each_address_once(void **state)
+{
+	static const uint8_t first[6] = {0x52, 0x54, 0, 0, 0, 1}, many[6] = {0x53, 0x54, 0, 0, 0, 9}, none[6] = {0};
+	const uint8_t *const claimed[] = {first, many, none};
+	uint8_t macs[4][6];
+	struct fail fail;
+
+	(void)state;
+	for (unsigned i = 1; i <= 2; i++) {
+		discover(i);
+		assert_true(fleet_admit(bed.fleet, see_mac(i).id, ACT_APPROVE, 0, &bed_who, &fail));
+	}
+	const struct seen two = see_mac(2);
+
+	fleet_lock(bed.fleet);
+	for (unsigned i = 0; i < 3; i++) {
+		node_add_mac(bed.fleet, node_by_id(bed.fleet, two.id), claimed[i]);
+	}
+	fleet_unlock(bed.fleet);
+	assert_int_equal(approved(macs), 2);
+	assert_int_equal(macs[0][5] + macs[1][5], 1 + 2);
+	assert_int_equal(fleet_approved_macs(bed.fleet, macs, 1), 2); /* no more than there is room for */
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, bed_make, bed_remove)
 
 int main(void)
@@ -279,6 +349,8 @@ int main(void)
 		CASE(no_beat_and_a_guest_that_fails),
 		CASE(discovered_ones_are_bounded),
 		CASE(power_off_is_off),
+		CASE(a_closed_network),
+		CASE(each_address_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,14 +24,11 @@ struct pair {
 /* A machine runs; another one with its MAC address and serial says hello; the first goes on beating. */
 static void make_clash(struct pair *pair)
 {
-	struct hello_answer answer;
-	struct fail why;
 
 	machine_make(&pair->old, 1, 0x1001);
 	machine_make(&pair->fresh, 1, 0x1002);
 	machine_run(&pair->old);
-	assert_true(machine_hello(&pair->fresh, &answer, &why));
-	assert_int_equal(answer.status, HELLO_APPROVED); /* as yet it is a reboot */
+	assert_int_equal(machine_says_hello(&pair->fresh), HELLO_APPROVED); /* as yet it is a reboot */
 	assert_true(machine_beat(&pair->old, WIRE_GUEST_RUNNING)); /* was under way */
 	bed_pass(500);
 	assert_true(machine_beat(&pair->old, WIRE_GUEST_RUNNING));
@@ -72,7 +69,6 @@ static void a_reboot_is_no_clash(void **state)
 static void two_live_boots_are_both_shown_and_not_trusted(void **state)
 {
 	struct pair pair;
-	struct hello_answer answer;
 	struct fail why;
 
 	(void)state;
@@ -84,10 +80,8 @@ static void two_live_boots_are_both_shown_and_not_trusted(void **state)
 	assert_int_equal(pair.fresh_node.shown, SHOWN_CLASH);
 	assert_false(is_trusted(0x1001));
 	assert_false(is_trusted(0x1002));
-	assert_true(machine_hello(&pair.fresh, &answer, &why));
-	assert_int_equal(answer.status, HELLO_PENDING);
-	assert_true(machine_hello(&pair.old, &answer, &why));
-	assert_int_equal(answer.status, HELLO_PENDING);
+	assert_int_equal(machine_says_hello(&pair.fresh), HELLO_PENDING);
+	assert_int_equal(machine_says_hello(&pair.old), HELLO_PENDING);
 	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'node.clash'"), 1);
 	/* A restart of the controller trusts neither. */
 	bed_restart(100);
@@ -102,7 +96,6 @@ static void approving_one_decides(void **state)
 	struct pair pair;
 	struct fail why;
 	struct machine next;
-	struct hello_answer answer;
 
 	(void)state;
 	make_clash(&pair);
@@ -114,12 +107,12 @@ static void approving_one_decides(void **state)
 	/* The evidence is the winner's from now on. */
 	bed_pass(20000);
 	machine_make(&next, 1, 0x1003);
-	assert_true(machine_hello(&next, &answer, &why));
+	machine_says_hello(&next);
 	assert_string_equal(bed_see(0x1003).id, pair.fresh_node.id);
 	bed_restart(100);
 	machine_make(&next, 1, 0x1004);
 	bed_pass(20000);
-	assert_true(machine_hello(&next, &answer, &why));
+	machine_says_hello(&next);
 	assert_string_equal(bed_see(0x1004).id, pair.fresh_node.id);
 	assert_int_equal(bed_count("SELECT count(*) FROM node"), 2);
 }
@@ -142,16 +135,14 @@ static void pending_ones_clash_by_their_hellos(void **state)
 {
 	struct machine a;
 	struct machine b;
-	struct hello_answer answer;
-	struct fail why;
 
 	(void)state;
 	machine_make(&a, 1, 0x1001);
 	machine_make(&b, 1, 0x1002);
 	for (unsigned i = 0; i < 6; i++) {
-		assert_true(machine_hello(&a, &answer, &why));
+		machine_says_hello(&a);
 		bed_pass(300);
-		assert_true(machine_hello(&b, &answer, &why));
+		machine_says_hello(&b);
 		bed_pass(300);
 	}
 	assert_int_equal(bed_see(0x1001).shown, SHOWN_CLASH);
@@ -172,14 +163,12 @@ static void a_serial_that_all_boards_share_is_no_evidence(void **state)
 static void machines_without_a_serial_are_told_by_mac(void **state)
 {
 	struct machine machines[3];
-	struct hello_answer answer;
-	struct fail why;
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
 		machine_make(&machines[i], i + 1, 0x1001 + i);
 		machines[i].has_no_serial = true;
-		assert_true(machine_hello(&machines[i], &answer, &why));
+		machine_says_hello(&machines[i]);
 	}
 	assert_int_equal(bed_count("SELECT count(*) FROM node"), 3);
 	assert_int_equal(bed_count("SELECT count(*) FROM mac"), 3);
@@ -196,11 +185,9 @@ static void *say_hello(void *argument)
 	/* Every machine's hello comes from two threads at once, as when a node asks again while it is being stored. */
 	for (unsigned i = 0; i < EACH; i++) {
 		struct machine machine;
-		struct hello_answer answer;
-		struct fail why;
 
 		machine_make(&machine, first + i, 0x5000 + first + i);
-		assert_true(machine_hello(&machine, &answer, &why));
+		machine_says_hello(&machine);
 	}
 	return NULL;
 }
@@ -242,20 +229,18 @@ static void a_rule_approves_what_it_matches(void **state)
 
 	(void)state;
 	machine_make(&machine, 3, 0x1003); /* waits already */
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	add_rule(&rule, 2);
 	assert_int_equal(bed_see(0x1003).admission, ADMISSION_APPROVED);
 	machine_make(&machine, 1, 0x1001);
 	machine.has_no_serial = true;
-	assert_true(machine_hello(&machine, &answer, &why));
-	assert_int_equal(answer.status, HELLO_PENDING);
+	assert_int_equal(machine_says_hello(&machine), HELLO_PENDING);
 	machine_make(&machine, 2, 0x1002);
 	assert_true(machine_hello(&machine, &answer, &why));
 	assert_int_equal(answer.status, HELLO_APPROVED); /* with the first answer */
 	assert_non_null(strstr(bed_see(0x1002).json, "\"by\":\"rule\""));
 	machine_make(&machine, 4, 0x1004);
-	assert_true(machine_hello(&machine, &answer, &why));
-	assert_int_equal(answer.status, HELLO_PENDING); /* used up */
+	assert_int_equal(machine_says_hello(&machine), HELLO_PENDING); /* used up */
 	assert_int_equal(bed_count("SELECT left_count FROM rule"), 0);
 	assert_int_equal(bed_count("SELECT rev FROM node WHERE serial = 'SN-000002-abc'"),
 			 (int64_t)bed_see(0x1002).rev);
@@ -265,15 +250,13 @@ static void a_rule_ends(void **state)
 {
 	struct fleet_rule rule = {.network = ""};
 	struct machine machine;
-	struct hello_answer answer;
 	struct fail why;
 
 	(void)state;
 	add_rule(&rule, 10);
 	bed_pass(60100);
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
-	assert_int_equal(answer.status, HELLO_PENDING);
+	assert_int_equal(machine_says_hello(&machine), HELLO_PENDING);
 	rule.ends_ms = clock_wall_ms();
 	assert_false(fleet_add_rule(bed.fleet, &rule, &bed_who, &why));
 	assert_int_equal(why.kind, FAIL_INVALID);

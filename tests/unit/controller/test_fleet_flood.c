@@ -34,11 +34,30 @@ static void events_are_bounded(void **state)
 	assert_true(bed_change("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 102000) "
 			       "INSERT INTO event (idx, at_ms, kind, text) SELECT i, 0, 'old', '' FROM n",
 			       &why));
+	assert_true(bed_change("UPDATE event SET kind = 'deed', actor = 'admin' WHERE idx IN (1, 7, 1900)", &why));
 	for (unsigned i = 0; i < FLEET_EVENTS_TURN + 10; i++) {
 		fleet_tell(bed.fleet, "new", "", NULL, "It happened.");
 	}
 	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'new'"), FLEET_EVENTS_TURN + 10);
 	assert_true(bed_count("SELECT count(*) FROM event") <= FLEET_EVENTS_KEPT + FLEET_EVENTS_TURN);
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE idx <= 2000 AND kind <> 'deed'"), 0);
+	/* Who approved what is not pushed out by strangers. */
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'deed'"), 3);
+}
+
+static void deeds_are_bounded_too(void **state)
+{
+	struct fail why;
+
+	(void)state;
+	assert_true(bed_change("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 102000) "
+			       "INSERT INTO event (idx, at_ms, kind, actor, text) "
+			       "SELECT i, 0, 'old', 'admin', '' FROM n",
+			       &why));
+	for (unsigned i = 0; i < 2 * FLEET_EVENTS_TURN; i++) {
+		fleet_tell(bed.fleet, "new", "", NULL, "It happened.");
+	}
+	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'old'"), FLEET_DEEDS_KEPT);
 	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE idx <= 2000"), 0);
 }
 
@@ -284,6 +303,41 @@ static void one_name_goes_to_one(void **state)
 	assert_int_equal(why.kind, FAIL_CONFLICT);
 }
 
+static void *add_rule(void *argument)
+{
+	struct fleet_rule rule = {.count = 1, .ends_ms = clock_wall_ms() + 3600000};
+	struct fail why;
+
+	*(bool *)argument = fleet_add_rule(bed.fleet, &rule, &bed_who, &why);
+	return NULL;
+}
+
+/* What is granted is in force: none is in the database alone. */
+static void the_last_room_for_a_rule_goes_to_one(void **state)
+{
+	enum { THREADS = 8 };
+	pthread_t threads[THREADS];
+	bool has[THREADS];
+	unsigned added = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < FLEET_RULES_MAX - 1; i++) {
+		(void)add_rule(&has[0]);
+		assert_true(has[0]);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_create(&threads[i], NULL, add_rule, &has[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		added += has[i];
+	}
+	assert_int_equal(added, 1);
+	assert_int_equal(bed_count("SELECT count(*) FROM rule"), FLEET_RULES_MAX);
+	assert_int_equal(bed.fleet->rule_count, FLEET_RULES_MAX);
+	assert_int_equal(bed.fleet->rules_coming, 0);
+}
+
 static bool drop_it(struct sql *sql, void *argument, struct fail *fail)
 {
 	return place_work(sql, argument, fail);
@@ -415,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(events_are_bounded),
+		CASE(deeds_are_bounded_too),
 		CASE(strangers_are_bounded),
 		CASE(a_clash_without_room_takes_the_trust),
 		CASE(floods_are_slowed),
@@ -424,6 +479,7 @@ int main(void)
 		CASE(one_name_goes_to_one),
 		CASE(who_was_approved_meanwhile_keeps_its_place),
 		CASE(rules_keep_their_order),
+		CASE(the_last_room_for_a_rule_goes_to_one),
 		CASE(a_generation_does_not_begin_anew),
 		CASE(a_setting_reaches_all_in_turns),
 		CASE(a_failed_node_is_told_once),

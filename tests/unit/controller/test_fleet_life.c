@@ -53,8 +53,7 @@ static void appears_is_approved_and_runs(void **state)
 	assert_int_equal(bed_count("SELECT count(*) FROM boot WHERE length(key) = 32"), 1);
 	assert_true(fleet_admit(bed.fleet, seen.id, ACT_APPROVE, seen.rev, &bed_who, &fail));
 	assert_int_equal(bed_count("SELECT count(*) FROM event WHERE kind = 'node.approved' AND actor = 'admin'"), 1);
-	assert_true(machine_hello(&machine, &answer, &fail));
-	assert_int_equal(answer.status, HELLO_APPROVED);
+	assert_int_equal(machine_says_hello(&machine), HELLO_APPROVED);
 	assert_true(machine_beat(&machine, WIRE_GUEST_EMPTY));
 	bed_settle();
 	seen = bed_see(0x1001);
@@ -95,8 +94,7 @@ static void another_key_is_refused(void **state)
 	/* Also when memory has forgotten the boot: the row decides. */
 	bed_restart(1000);
 	assert_false(machine_hello(&liar, &answer, &why));
-	assert_true(machine_hello(&machine, &answer, &why));
-	assert_int_equal(answer.status, HELLO_APPROVED);
+	assert_int_equal(machine_says_hello(&machine), HELLO_APPROVED);
 }
 
 static void an_old_boot_keeps_its_key(void **state)
@@ -109,7 +107,7 @@ static void an_old_boot_keeps_its_key(void **state)
 	machine_make(&machine, 1, 0x1001);
 	machine_run(&machine);
 	machine_make(&machine, 1, 0x1002);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	bed_pass(700000); /* the ghost is gone */
 	machine.boot_id = 0x1001;
 	machine.key = 99;
@@ -231,12 +229,11 @@ static void a_reboot_is_not_forgotten(void **state)
 static void what_is_refused_says_why(void **state)
 {
 	struct machine machine;
-	struct hello_answer answer;
 	struct fail why;
 
 	(void)state;
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	const struct seen seen = bed_see(0x1001);
 	assert_false(fleet_admit(bed.fleet, "n-0000000000", ACT_APPROVE, 0, &bed_who, &why));
 	assert_int_equal(why.kind, FAIL_NOT_FOUND);
@@ -260,12 +257,11 @@ static void what_is_refused_says_why(void **state)
 static void what_is_granted_is_durable(void **state)
 {
 	struct machine machine;
-	struct hello_answer answer;
 	struct fail why;
 
 	(void)state;
 	machine_make(&machine, 1, 0x1001);
-	assert_true(machine_hello(&machine, &answer, &why));
+	machine_says_hello(&machine);
 	struct seen seen = bed_see(0x1001);
 	assert_true(bed_rename(seen.id, "rack-1", seen.rev, &why));
 	assert_true(bed_label(seen.id, "{\"zone\":\"a\",\"b\":\"1\"}", 0, &why));

@@ -125,6 +125,14 @@ static void output_reaches_who_watches(void **state)
 	(void)read_all(&place, bytes, 1);
 	assert_int_equal(bytes[0], 'x');
 	assert_int_equal(place.offset, 8);
+	/* A head that cannot be is not passed on. */
+	node.consoles[0].head = UINT64_MAX;
+	for (unsigned i = 0; i < 6; i++) {
+		bed_beat(&node);
+		bed_pump(&node, 1, 10);
+	}
+	assert_true(console_read(bed.link, id, 0, &(struct console_place){.boot_id = 0}, bytes, 7, &part, &fail));
+	assert_int_equal(part.head, 8);
 	console_unwatch(bed.link, watch);
 	virtual_node_end(&node);
 }

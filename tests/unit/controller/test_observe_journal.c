@@ -18,7 +18,7 @@
 static struct text said;
 static struct journal *journal;
 static int64_t now_ms;
-static const struct journal_place place = {.network = "br0", .server = WIRE_SERVER};
+static struct journal_place place = {.network = "br0", .server = WIRE_SERVER};
 
 /* The fleet's part. */
 void fleet_see(struct fleet *fleet, const struct fleet_sighting *sighting)
@@ -224,6 +224,22 @@ static void test_log_alone(void **state)
 	expect("file 01 boot.scr 2100-end 99/99 \n");
 	journal_sent(journal, WIRE_NODE + 1, "/srv/tftp/boot.scr", 99, now_ms);
 	expect("");
+}
+
+/* Told once in a while, and at once when it is in another network. */
+static void test_moved(void **state)
+{
+	const struct journal_place before = place;
+
+	(void)state;
+	dhcp(DHCP_DISCOVER, UBOOT, sizeof(UBOOT) - 1);
+	expect("see 01 br0 arch=16 class=U-Boot.armv8\n");
+	dhcp(DHCP_DISCOVER, UBOOT, sizeof(UBOOT) - 1);
+	expect("");
+	place = (struct journal_place){.network = "br1", .server = WIRE_SERVER + 256};
+	dhcp(DHCP_DISCOVER, UBOOT, sizeof(UBOOT) - 1);
+	expect("see 01 br1 arch=16 class=U-Boot.armv8\n");
+	place = before;
 }
 
 /* Whose a transfer is, from a lease alone, that is not over. */
@@ -497,6 +513,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_boot, start, stop),
 		cmocka_unit_test_setup_teardown(test_lease, start, stop),
 		cmocka_unit_test_setup_teardown(test_log_alone, start, stop),
+		cmocka_unit_test_setup_teardown(test_moved, start, stop),
 		cmocka_unit_test_setup_teardown(test_leased, start, stop),
 		cmocka_unit_test_setup_teardown(test_wraps, start, stop),
 		cmocka_unit_test_setup_teardown(test_missing, start, stop),

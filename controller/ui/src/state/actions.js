@@ -82,6 +82,9 @@ export async function approveMany(ids) {
 	return answer;
 }
 
+// A node whose power is off can be told nothing.
+const isOn = (node) => node.admission === 'approved' && node.state !== 'off';
+
 // Each: which nodes it is for, what it says, whether it asks first.
 export const nodeActions = [
 	{
@@ -94,17 +97,17 @@ export const nodeActions = [
 		cli: (node) => cli.reject(node.id), done: 'is rejected', request: (node) => post(node.id, 'reject'),
 	},
 	{
-		name: 'locate', words: (node) => (node.locating ? 'Stop locating' : 'Locate'), is: (node) => node.admission === 'approved',
+		name: 'locate', words: (node) => (node.locating ? 'Stop locating' : 'Locate'), is: isOn,
 		cli: (node) => cli.locate(node.id, !node.locating), done: (node) => (node.locating ? 'stops showing itself' : 'shows itself'),
 		request: (node) => post(node.id, 'locate', { on: !node.locating }),
 	},
 	{
-		name: 'restart-guests', words: 'Restart guests', is: (node) => node.admission === 'approved',
+		name: 'restart-guests', words: 'Restart guests', is: isOn,
 		ask: 'Its guests are ended and started again. What they had in memory is lost.',
 		cli: (node) => cli.restartGuests(node.id), done: 'restarts its guests', request: (node) => post(node.id, 'restart-guests'),
 	},
 	{
-		name: 'reboot', words: 'Reboot', is: (node) => node.admission === 'approved', tone: 'bad',
+		name: 'reboot', words: 'Reboot', is: isOn, tone: 'bad',
 		ask: 'Its guests end, and it boots from the network again.',
 		cli: (node) => cli.reboot(node.id), done: 'reboots', request: (node) => post(node.id, 'reboot'),
 	},

@@ -57,11 +57,12 @@ export function matches(node, words) {
 	return words.every((word) => text.includes(word));
 }
 
-// A sentence or a detail that names a blob by its SHA-256, with what the release calls it.
+// A sentence or a detail that names a blob by its SHA-256, or by the twelve digits that sentences have, with what the
+// release calls it.
 export function withNames(text, blobs = []) {
-	return (text ?? '').replace(/\b[0-9a-f]{64}\b/g, (hex) => {
-		const blob = blobs.find((one) => one.sha256 === hex);
-		return blob && blob.kind !== 'manifest' ? blob.kind : `${hex.slice(0, 12)}…`;
+	return (text ?? '').replace(/\b([0-9a-f]{12})([0-9a-f]{52})?\b/g, (whole, digits, rest) => {
+		const blob = blobs.find((one) => one.sha256.startsWith(digits));
+		return blob && blob.kind !== 'manifest' ? blob.kind : rest ? `${digits}…` : whole;
 	});
 }
 

@@ -50,13 +50,13 @@ function columns(frames, { series, stacked }) {
 	return [times, ...values];
 }
 
-function Chart({ title, frames, kind }) {
+function Chart({ title, frames, kind, until }) {
 	const box = useRef(null);
 	const plot = useRef(null);
 	const given = useRef(null);
 	given.current = columns(frames, kind);
 	function draw() {
-		const end = given.current[0].at(-1) ?? Date.now() / 1000;
+		const end = until / 1000 || (given.current[0].at(-1) ?? Date.now() / 1000);
 		plot.current.batch(() => {
 			plot.current.setData(given.current, false);
 			plot.current.setScale('x', { min: end - SPAN_S, max: end });
@@ -83,8 +83,8 @@ function Chart({ title, frames, kind }) {
 			plot.current.destroy();
 		};
 	}, [kind.key]);
-	useEffect(draw, [frames]);
-	const last = frames.at(-1);
+	useEffect(draw, [frames, until]);
+	const last = until ? null : frames.at(-1);
 	return html`<figure class="chart"><figcaption><strong>${title}</strong><ul class="legend">${kind.series.map((one) =>
 		html`<li key=${one.label}><i style=${{ background: `var(${one.colour})` }} />${one.label} <b>${last ? kind.format(one.value(last)) : '–'}</b></li>`)}</ul></figcaption>
 		<div ref=${box} class="plot" aria-hidden="true" /></figure>`;
@@ -99,13 +99,13 @@ const cpu = {
 };
 // By powers of two: halves of a MiB are no even share of one.
 const MIB_STEPS = Array.from({ length: 24 }, (_, i) => 2 ** (i - 2));
-const memory = {
-	key: 'memory', stacked: true, format: mib, steps: MIB_STEPS, least: 4, series: [
+const memoryOf = (total) => ({
+	key: `memory ${total}`, max: total || undefined, stacked: true, format: mib, steps: MIB_STEPS, least: 4, series: [
 		{ label: 'core', colour: '--of-core', value: (frame) => frame.memory?.core },
 		{ label: 'service', colour: '--of-service', value: (frame) => frame.memory?.service },
 		{ label: 'guest', colour: '--of-guest', value: (frame) => frame.memory?.guest },
 	],
-};
+});
 const net = {
 	key: 'net', format: bits, least: 1000, series: [
 		{ label: 'received', colour: '--of-guest', value: (frame) => frame.net?.rx_bps },
@@ -128,10 +128,11 @@ function exits(frames) {
 	};
 }
 
-export function Charts({ frames, total }) {
+// `until`: a time, when nothing comes any more; 0 while figures come.
+export function Charts({ frames, total, until }) {
 	return html`<div class="charts">
-		<${Chart} title="CPU by owner" frames=${frames} kind=${cpu} />
-		<${Chart} title=${`Memory by owner${total ? `, of ${mib(total)}` : ''}`} frames=${frames} kind=${{ ...memory, key: `memory ${total}`, max: total || undefined }} />
-		<${Chart} title="Network" frames=${frames} kind=${net} />
-		<${Chart} title="Exits by cause" frames=${frames} kind=${exits(frames)} /></div>`;
+		<${Chart} title="CPU by owner" frames=${frames} until=${until} kind=${cpu} />
+		<${Chart} title=${`Memory by owner${total ? `, of ${mib(total)}` : ''}`} frames=${frames} until=${until} kind=${memoryOf(total)} />
+		<${Chart} title="Network" frames=${frames} until=${until} kind=${net} />
+		<${Chart} title="Exits by cause" frames=${frames} until=${until} kind=${exits(frames)} /></div>`;
 }

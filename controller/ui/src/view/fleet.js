@@ -236,8 +236,8 @@ function List() {
 				only.value = '';
 				filter.value = '';
 			}}>Show all</${Button}></${Empty}>`
-			: waiting.value.length ? html`<${Empty} title="No node is approved yet"><p>${waiting.value.length === 1 ? 'One waits' : `${waiting.value.length} wait`} for
-				you: look at what each says it is, and press Approve. It then gets the release, boots it, and shows here.</p><${Cli} line=${cli.approve('NODE')} /></${Empty}>`
+			: waiting.value.length ? html`<${Empty} title="No node is approved yet"><p>${waiting.value.length === 1 ? 'One node waits' : `${waiting.value.length} nodes wait`} for
+				you: look at what each says it is, and press Approve. What you approve gets the release, boots it, and shows here.</p><${Cli} line=${cli.approve('NODE')} /></${Empty}>`
 			: html`<${Empty} title="There is no node yet"><p>Power on a board that boots from the network, on a wire that the controller serves.
 				It shows beside this within a second of its first DHCP packet, and waits for you to approve it.</p><${Cli} line=${cli.list()} /></${Empty}>`)
 		: form.value === 'table' ? html`<${Table} ids=${ids} />` : html`<${Grid} ids=${ids} />`}

@@ -36,11 +36,13 @@ function Head({ node }) {
 }
 
 function Actions({ node }) {
-	const list = nodeActions.filter((action) => action.is(node));
-	const row = (action) => html`<li key=${action.name}><${Button} tone=${action.tone === 'bad' ? 'danger-quiet' : action.tone ?? ''}
+	// What is to be done next stands first, what ends something last.
+	const isNext = (action) => action.tone === 'primary' || (action.name === 'power-on' && node.state === 'off');
+	const all = nodeActions.filter((action) => action.is(node));
+	const list = [...all.filter(isNext), ...all.filter((action) => !isNext(action))];
+	const row = (action) => html`<li key=${action.name}><${Button} tone=${action.tone === 'bad' ? 'danger-quiet' : isNext(action) ? 'primary' : ''}
 		name=${`${action.name} ${node.id}`} onClick=${() => act(action, node)} data-action=${action.name}
 		>${wordsOfAction(action, node)}${action.ask ? ' …' : ''}</${Button}><${Cli} line=${action.cli(node)} small /></li>`;
-	// What ends something stands last.
 	return html`<${Panel} title="Actions" id="actions"><ul class="actions">
 		${list.filter((action) => action.tone !== 'bad').map(row)}
 		<li><${Button} onClick=${() => (editing.value = 'rename')} data-action="rename">Rename …</${Button}><${Cli} line=${cli.rename(node.id)} small /></li>
@@ -118,6 +120,9 @@ function Stages({ stages }) {
 			duration((stage.us - stages[i].us) / 1000)}</b></li>`)}</ol>`;
 }
 
+// What it said last is what it is, as long as it is heard.
+const heard = (node) => node.contact === 'alive' && node.stage !== 'off';
+
 function Live({ node }) {
 	const page = watched.value;
 	const frame = figuresOf(node.id).value ?? page.frames.at(-1);
@@ -125,24 +130,27 @@ function Live({ node }) {
 	useEffect(() => {
 		import('./charts.js').then((module) => (charts.value = module), () => {});
 	}, []);
-	const tell = frame && html`<span class="figures"><span>CPU <b>${percent(usedCpu(frame))}</b></span>
+	const isHeard = heard(node);
+	const tell = frame && !isHeard ? html`<span class="figures"><span>Nothing since <b>${clock(frame.time, now.value)}</b></span></span>`
+		: frame && html`<span class="figures"><span>CPU <b>${percent(usedCpu(frame))}</b></span>
 		<span>Interrupts <b>${count(frame.irq)}/s</b></span><span>Packets dropped <b>${count(frame.net?.rx_drop)}/s</b></span>
 		<span>Service restarts <b>${frame.restarts ?? node.service_restarts ?? 0}</b></span></span>`;
 	return html`<${Panel} title="Live" id="live" wide extra=${tell}>
 		${!page.frames.length ? html`<p class="muted">No figures in the last five minutes. They come with its beats, once it runs.</p>`
-		: Charts ? html`<${Charts} frames=${page.frames} total=${node.memory_mib} />` : html`<${Loading} what="charts" />`}</${Panel}>`;
+		: Charts ? html`<${Charts} frames=${page.frames} total=${node.memory_mib} until=${isHeard ? 0 : now.value} />` : html`<${Loading} what="charts" />`}</${Panel}>`;
 }
 
 function Guests({ node }) {
 	const frame = figuresOf(node.id).value;
 	const guests = node.guests ?? [];
+	const isHeard = heard(node);
 	return html`<${Panel} title="Guests" id="guests">
 		${guests.length === 0 ? html`<p class="muted">${node.admission === 'approved' ? 'None runs here now.' : 'None: it gets its guests once it is approved.'}</p>`
 		: html`<${Frame} label="Guests"><table class="guests"><thead><tr><th scope="col">Slot</th><th scope="col">Name</th><th scope="col">State</th>
 			<th scope="col">CPU</th><th scope="col">Restarts</th><th scope="col"><span class="hidden">Console</span></th></tr></thead><tbody>
 			${guests.map((guest) => html`<tr key=${guest.slot}><td>${guest.slot}</td><th scope="row">${guest.name}</th>
-				<td class="reason">${guest.state}${guest.reason && `: ${guest.reason}`}${guest.state !== 'running' && guest.percent > 0 && guest.percent < 100 ? `, ${guest.percent} %` : ''}</td>
-				<td>${percent(frame?.guests?.find((one) => one.slot === guest.slot)?.cpu)}</td><td>${guest.restarts ?? 0}</td>
+				<td class="reason">${node.state === 'off' ? 'off' : guest.state}${!isHeard && node.state !== 'off' && ' when last heard'}${guest.reason && `: ${guest.reason}`}${guest.state !== 'running' && guest.percent > 0 && guest.percent < 100 ? `, ${guest.percent} %` : ''}</td>
+				<td>${percent(isHeard ? frame?.guests?.find((one) => one.slot === guest.slot)?.cpu : NaN)}</td><td>${guest.restarts ?? 0}</td>
 				<td><a class="button" href=${`/nodes/${node.id}/console/${guest.slot}`} aria-label=${`Console of ${guest.name || guest.slot}`}>Console</a></td></tr>`)}
 		</tbody></table></${Frame}><${Cli} line=${cli.console(node.id)} small />`}</${Panel}>`;
 }

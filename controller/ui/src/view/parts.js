@@ -48,7 +48,8 @@ export function Copy({ text, small }) {
 	const done = useSignal('');
 	const press = () => copy(text).then(() => (done.value = 'copied'), () => (done.value = 'select it and copy'))
 		.finally(() => setTimeout(() => (done.value = ''), 2000));
-	return html`<span class=${small ? 'cli small' : 'cli'}><code>${small ? text.split(' ').map((word, i) => html`${i ? ' ' : ''}<span key=${i}>${word}</span>`) : text}</code><button type="button" class="bare"
+	return html`<span class=${small ? 'cli small' : 'cli'}><code>${text.split(' ').map((word, i) =>
+		html`${i ? ' ' : ''}<span key=${i} class=${word.length > 30 ? 'long' : null}>${word}</span>`)}</code><button type="button" class="bare"
 		onClick=${press} aria-label=${`Copy: ${text}`} title="Copy"><${Icon} name="copy" /></button>
 		<span class="said" role="status">${done}</span></span>`;
 }

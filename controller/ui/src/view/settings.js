@@ -67,10 +67,9 @@ function System() {
 		<${Fact} name="Database">${bytes(database.bytes + (database.wal_bytes ?? 0))}</${Fact}>
 		<${Fact} name="Open dashboards">${state.http?.streams}</${Fact}>
 		<${Fact} name="Power control">${state.power === undefined ? undefined : state.power ? 'by a driver' : 'no driver is configured'}</${Fact}>
-		<${Fact} name="DHCP">${state.dhcp && (state.dhcp.state === 'up' ? 'served' : `${state.dhcp.state}${state.dhcp.why ? `: ${state.dhcp.why}` : ''}`)}</${Fact}></dl>
-		${(state.networks ?? []).length > 0 && html`<${Frame} label="Networks"><table><thead><tr><th scope="col">Network</th><th scope="col">Mode</th>
-			<th scope="col">Leases</th><th scope="col">Unknown nodes</th></tr></thead><tbody>${state.networks.map((network) => html`<tr key=${network.interface}>
-			<th scope="row">${network.interface}</th><td>${network.mode}</td><td><code>${network.first}</code> to <code>${network.last}</code></td><td>${unknown[network.unknown] ?? network.unknown}</td></tr>`)}</tbody></table></${Frame}>`}
+		<${Fact} name="DHCP">${state.dhcp && (state.dhcp.state === 'up' ? 'served' : `${state.dhcp.state}${state.dhcp.why ? `: ${state.dhcp.why}` : ''}`)}</${Fact}>
+		${(state.networks ?? []).map((network) => html`<${Fact} key=${network.interface} name="Network">${network.interface}, ${network.mode}: leases <code>${network.first
+			}</code> to <code>${network.last}</code>; unknown nodes ${unknown[network.unknown] ?? network.unknown}</${Fact}>`)}</dl>
 		<${Cli} line=${cli.system()} small /></section>`;
 }
 
@@ -134,6 +133,7 @@ export function Tokens() {
 		if (answer) {
 			newToken.value = answer.token;
 			form.reset();
+			typed.value = {};
 			tokens.load();
 		}
 	};
@@ -167,6 +167,7 @@ export function Rules() {
 		const rule = { matches, count: Number(of('count')), ends: new Date(of('ends')).toISOString() };
 		if (await run('rule', cli.addRule({ ...matches, ...rule }), 'The rule holds', () => api('POST', '/rules', rule))) {
 			form.reset();
+			typed.value = {};
 			rules.load();
 		}
 	};

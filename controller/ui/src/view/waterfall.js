@@ -21,11 +21,11 @@ export const problemWords = (name) => problems[name] ?? name;
 function Step({ step }) {
 	const long = step.endMs - step.startMs;
 	const rate = step.bytes && long > 0 ? `${bytes((step.bytes / long) * 1000)}/s` : '';
-	const size = step.total && step.bytes < step.total ? `${bytes(step.bytes)} of ${bytes(step.total)}` : step.bytes ? bytes(step.bytes) : '';
+	const size = step.total && step.bytes < step.total ? `${Math.floor((100 * step.bytes) / step.total)} % of ${bytes(step.total)}` : step.bytes ? bytes(step.bytes) : '';
 	const detail = withNames(step.detail, release.value?.blobs);
 	return html`<tr class=${step.problem ? 'bad' : step.kind === 'wait' ? 'wait' : step.isOpen ? 'open' : ''}>
 		<th scope="row">${kinds[step.kind] ?? step.kind} ${detail && html`<code title=${step.detail}>${detail}</code>`}
-			${step.problem && html`<span class="problem">${problemWords(step.problem)}</span>`}</th>
+			${step.problem && html` <span class="problem">${problemWords(step.problem)}</span>`}</th>
 		<td class="lane"><i style=${{ left: `${step.from * 100}%`, width: `${step.length * 100}%` }} /></td>
 		<td class="number at">${duration(step.startMs - step.begin)}</td>
 		<td class="number took">${step.isOpen ? html`<span class="open-since">${duration(long)} …</span>` : long ? duration(long) : ''}</td>

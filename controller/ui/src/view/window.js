@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Only the rows in view are drawn. The page scrolls, not the list: it works with find, with a phone, with the keyboard.
-import { signal } from '@preact/signals';
+import { signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { rowsInView } from '../state/reduce.js';
+
+// A list that comes up is drawn in slices, one an animation frame: all of it at once would hold the page up.
+const SLICE = 6;
 
 // `ref` goes to the element that holds the rows; `columns` may be asked for anew when the width changes.
 export function useWindow({ count, rowHeight, columnsOf = () => 1 }) {
 	const ref = useRef(null);
 	const state = useMemo(() => signal({ first: 0, last: 30, columns: 1 }), []);
+	const drawn = useSignal(SLICE); // so many at most; only rises
 	const given = useRef(null);
 	given.current = { count, rowHeight, columnsOf };
 
@@ -47,8 +51,13 @@ export function useWindow({ count, rowHeight, columnsOf = () => 1 }) {
 
 	const { first, last, columns } = state.value;
 	const rows = Math.ceil(count / columns);
-	const end = Math.min(last, rows);
-	const begin = Math.min(first, end);
+	const begin = Math.min(first, last, rows);
+	const end = Math.min(last, rows, begin + Math.max(1, Math.floor(drawn.value / columns)));
+	const isSliced = end < Math.min(last, rows);
+	useEffect(() => {
+		const frame = isSliced && requestAnimationFrame(() => (drawn.value += SLICE));
+		return () => cancelAnimationFrame(frame);
+	}, [isSliced, drawn.value]);
 	return {
 		ref, columns, begin: begin * columns, end: Math.min(count, end * columns),
 		before: begin * rowHeight, after: Math.max(0, rows - end) * rowHeight,
