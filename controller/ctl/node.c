@@ -234,8 +234,9 @@ static void show_hardware(const struct ctl *ctl, const json_t *node)
 		   show_text(node, "port")[0] == '\0' ? "" : ", port ", show_text(node, "port"));
 	show_field(ctl, "hostname", SHOW_PLAIN, "%s", show_text(node, "hostname"));
 	if (show_number(node, "cpus") > 0) {
-		show_field(ctl, "hardware", SHOW_PLAIN, "%s, %.0f CPUs, %.0f MiB, GICv%.0f",
+		show_field(ctl, "hardware", SHOW_PLAIN, "%s, %.0f CPU%s, %.0f MiB, GICv%.0f",
 			   show_text(node, "board"), show_number(node, "cpus"),
+			   show_number(node, "cpus") == 1 ? "" : "s",
 			   show_number(node, "memory_mib"), show_number(node, "gic"));
 	}
 	show_field(ctl, "core", SHOW_PLAIN, "%s",

@@ -26,7 +26,7 @@ function options(element, { series, format, max, stacked, steps, least = 1 }, wi
 	const grid = { stroke: colour(element, '--line'), width: 1 };
 	const axis = { stroke: text, grid, ticks: { show: false }, font: '11px system-ui, sans-serif' };
 	return {
-		width, height: HEIGHT, padding: [8, 8, 0, 0], legend: { show: false },
+		width, height: HEIGHT, padding: [8, 18, 0, 0], legend: { show: false },
 		cursor: { y: false, points: { size: 5 }, sync: { key: 'node' }, drag: { x: false, y: false } },
 		scales: { x: { time: true }, y: { range: (plot, low, high) => [0, max ?? Math.max(least, (high || 0) * 1.1)] } },
 		axes: [{ ...axis, size: 26, values: '{HH}:{mm}', space: 70, incrs: [60, 120, 300, 600] }, { ...axis, size: 62, values: (plot, ticks) => ticks.map(format), ...(steps && { incrs: steps }) }],
