@@ -327,6 +327,7 @@ int main(int argc, char **argv)
 	static char program_path[PATH_MAX];
 	static char bundle_path[PATH_MAX];
 	bool ok = true;
+	bool is_any = false;
 
 	if (argc < 2 || argc > 5 || (argc == 5 && strcmp(argv[3], "serve") != 0)) {
 		fprintf(stderr, "usage: controller-bench AETHERD [BUNDLE [NODES | serve NODES]]\n");
@@ -345,7 +346,12 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		if (argc < 4 || strtoul(argv[3], NULL, 10) == sizes[i]) {
 			ok = measure(sizes[i], program, bundle) && ok;
+			is_any = true;
 		}
+	}
+	if (!is_any) {
+		fprintf(stderr, "bench: NODES=%s: 64, 1000 and 10000 are measured\n", argv[3]);
+		return 2;
 	}
 	return ok ? 0 : 1;
 }
