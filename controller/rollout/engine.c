@@ -221,9 +221,11 @@ static void soak(struct rollout *rollout, uint32_t passed_ms, const struct censu
 static void go_back(struct rollout *rollout, uint32_t passed_ms, const struct census *census,
 		    struct rollout_decisions *decisions)
 {
-	const bool is_given_up = rollout->idle_ms / 2 >= rollout->policy.progress_deadline_ms;
+	/* Neither is anything on its way nor does min_healthy hold anything back (which is waived in time). */
+	const bool is_idle = census->in_flight == 0 && rollout->blocked_ms == 0;
+	const bool is_given_up = is_idle && rollout->idle_ms >= rollout->policy.progress_deadline_ms;
 
-	rollout->idle_ms += passed_ms;
+	rollout->idle_ms += is_idle ? passed_ms : 0;
 	if (census->in_flight == 0 && ((census->due == 0 && census->unconfirmed == 0) || is_given_up)) {
 		end(rollout, ROLLOUT_RETURNED, (enum rollout_why)rollout->end_why, census, decisions);
 	}

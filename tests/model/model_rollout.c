@@ -159,6 +159,9 @@ static void until_it_rests(void)
 			world.wall_ms += 900000;
 		}
 		step();
+		if (chance(1, 100)) {
+			world_power_all(&world); /* who hangs waits for that */
+		}
 	}
 }
 

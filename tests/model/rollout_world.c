@@ -164,7 +164,7 @@ static uint8_t ready_of(const struct world *world, const struct world_node *node
 
 static bool is_heard(const struct world_node *node)
 {
-	return node->is_on && !node->is_hung && (node->busy & PART_CORE) == 0;
+	return node->is_on && !node->is_hung && (node->busy & (PART_CORE | PART_SERVICE)) == 0; /* the service sends the beats */
 }
 
 static void boot(struct world *world, struct world_node *node)
