@@ -11,16 +11,16 @@
 
 enum rollout_contact cell_contact(const struct rollout *rollout, const struct rollout_cell *cell)
 {
-	if (cell->contact == CELL_UNKNOWN &&
+	if (cell->contact == NODE_UNKNOWN &&
 	    rollout->clock_ms - rollout->resumed_ms >= rollout->policy.healthy_deadline_ms) {
-		return CELL_OFF; /* nobody has told of it for so long */
+		return NODE_OFF; /* nobody has told of it for so long */
 	}
 	return (enum rollout_contact)cell->contact;
 }
 
 bool cell_is_alive(const struct rollout_cell *cell)
 {
-	return cell->contact == CELL_ALIVE;
+	return cell->contact == NODE_ALIVE;
 }
 
 bool cell_is_in_flight(const struct rollout_cell *cell)
@@ -120,7 +120,7 @@ static void pass_waiting(const struct rollout *rollout, struct rollout_cell *cel
 {
 	const uint64_t away_ms = amiss_ms(rollout, cell, !cell_is_alive(cell));
 
-	if (cell_contact(rollout, cell) == CELL_OFF || away_ms >= rollout->policy.healthy_deadline_ms) {
+	if (cell_contact(rollout, cell) == NODE_OFF || away_ms >= rollout->policy.healthy_deadline_ms) {
 		cell->wave = 0;
 		cell_to(cell, CELL_DEFERRED, WHY_OFF);
 	}
@@ -181,7 +181,8 @@ static void pass_update(struct rollout *rollout, struct rollout_cell *cell)
  */
 static void pass_healthy(const struct rollout *rollout, struct rollout_cell *cell)
 {
-	if (rollout->state != ROLLOUT_RUNNING && rollout->state != ROLLOUT_SOAKING && rollout->state != ROLLOUT_PAUSED) {
+	if (rollout->state != ROLLOUT_RUNNING && rollout->state != ROLLOUT_SOAKING &&
+	    rollout->state != ROLLOUT_PAUSED) {
 		return;
 	}
 	const uint64_t away_ms = amiss_ms(rollout, cell, !cell_is_good(rollout, cell));

@@ -215,8 +215,10 @@ bool rollout_decode_cell(struct rollout *rollout, const uint8_t *row, size_t siz
 	cell->assigned = ROLLOUT_NO_GOAL;
 	if (coder.is_broken || coder.at != size || memchr(cell->node, '\0', sizeof(cell->node)) == NULL ||
 	    cell->ordered_ms > rollout->clock_ms) {
-		return fail_set(fail, FAIL_INTERNAL, "the row of node %u of a rollout is damaged: restore the database, or "
-			"abort the rollout", rollout->count);
+		return fail_set(fail, FAIL_INTERNAL,
+				"the row of node %u of a rollout is damaged: restore the database, or "
+				"abort the rollout",
+				rollout->count);
 	}
 	/* An order was asked for before: it is again when facts of this run do not show it. */
 	rollout->count++;
@@ -228,8 +230,10 @@ bool rollout_decoded(struct rollout *rollout, struct fail *fail)
 	const char *broken = rollout_check(rollout);
 
 	if (broken != NULL) {
-		return fail_set(fail, FAIL_INTERNAL, "a stored rollout does not fit together (%s): restore the database, "
-			"or abort the rollout", broken);
+		return fail_set(fail, FAIL_INTERNAL,
+				"a stored rollout does not fit together (%s): restore the database, "
+				"or abort the rollout",
+				broken);
 	}
 	return true;
 }

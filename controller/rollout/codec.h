@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A rollout and its cells as rows: what is stored of each, little-endian behind a version, nothing of what is told anew.
- * A row that was damaged is refused: no field is believed that its table does not have.
+ * A rollout and its cells as rows: what is stored of each, little-endian behind a version, nothing of what is told
+ * anew. A row that was damaged is refused: no field is believed that its table does not have.
  */
 #include <stddef.h>
 

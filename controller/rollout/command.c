@@ -27,9 +27,10 @@ static bool skip(struct rollout *rollout, unsigned cell, struct fail *fail)
 	}
 	if (own->state != CELL_WAITING && own->state != CELL_FAILED &&
 	    (own->state != CELL_DEFERRED || own->goal != ROLLOUT_NO_GOAL)) {
-		return fail_set(fail, FAIL_CONFLICT, "%s is %s: only a node that waits, is off or failed can be skipped; "
-			"pause or abort the rollout", own->node,
-			rollout_cell_text((enum rollout_cell_state)own->state));
+		return fail_set(fail, FAIL_CONFLICT,
+				"%s is %s: only a node that waits, is off or failed can be skipped; "
+				"pause or abort the rollout",
+				own->node, rollout_cell_text((enum rollout_cell_state)own->state));
 	}
 	own->wave = 0;
 	cell_to(own, CELL_SKIPPED, WHY_PERSON);

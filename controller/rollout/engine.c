@@ -3,9 +3,10 @@
  * A rollout's tick: what time and facts make of every node, what that makes of the wave, its gate and the rollout, and
  * then what may be ordered.
  *
- * Invariants: a wave begins only when the one before passed its gate; orders of the release are given in ROLLOUT_RUNNING
- * with an open wave, or to late nodes in ROLLOUT_DONE, and nowhere else. Time is what the controller was there for: a
- * gap between two ticks counts as ROLLOUT_TICK_MOST_MS at most, and none counts while it doubts its own network.
+ * Invariants: a wave begins only when the one before passed its gate; orders of the release are given in
+ * ROLLOUT_RUNNING with an open wave, or to late nodes in ROLLOUT_DONE, and nowhere else. Time is what the controller
+ * was there for: a gap between two ticks counts as ROLLOUT_TICK_MOST_MS at most, and none counts while it doubts its
+ * own network.
  */
 #include "rollout/own.h"
 

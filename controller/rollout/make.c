@@ -127,7 +127,7 @@ void rollout_feed(struct rollout *rollout, unsigned cell, const struct rollout_f
 
 	own->index = facts->index;
 	own->told_ms = rollout->clock_ms;
-	own->contact = facts->contact < CELL_CONTACT_COUNT ? (uint8_t)facts->contact : CELL_UNKNOWN;
+	own->contact = facts->contact < NODE_CONTACT_COUNT ? (uint8_t)facts->contact : NODE_UNKNOWN;
 	own->wanted = facts->wanted & PART_GUESTS;
 	own->ready = facts->ready & PART_GUESTS;
 	own->assigned = ROLLOUT_NO_GOAL;

@@ -46,9 +46,9 @@ static bool is_returning_all(const struct rollout *rollout)
 
 static bool is_returning_any(const struct rollout *rollout)
 {
-	return is_returning_all(rollout) ||
-	       (rollout->policy.is_auto_return && (rollout->state == ROLLOUT_RUNNING ||
-						   rollout->state == ROLLOUT_SOAKING || rollout->state == ROLLOUT_DONE));
+	return is_returning_all(rollout) || (rollout->policy.is_auto_return &&
+					     (rollout->state == ROLLOUT_RUNNING || rollout->state == ROLLOUT_SOAKING ||
+					      rollout->state == ROLLOUT_DONE));
 }
 
 bool order_is_return_due(const struct rollout *rollout, const struct rollout_cell *cell)
@@ -115,10 +115,10 @@ static void return_one(struct rollout *rollout, struct rollout_cell *cell, struc
 		cell->state == CELL_ORDERED || cell->state == CELL_RESTARTING || cell->off_stable == 0;
 	const bool was_serving = cell_is_serving(cell) && cell->off_stable != 0;
 
-	if (contact == CELL_UNKNOWN) {
+	if (contact == NODE_UNKNOWN) {
 		return; /* it is told of soon, or counts as off */
 	}
-	if (contact != CELL_ALIVE && !is_in_flight) {
+	if (contact != NODE_ALIVE && !is_in_flight) {
 		give_stable(rollout, cell, true);
 		cell_to(cell, CELL_DEFERRED, WHY_OFF);
 		(void)emit(rollout, cell, 0, decisions);

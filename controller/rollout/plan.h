@@ -5,7 +5,8 @@
 
 struct rollout_plan_wave {
 	unsigned nodes; /* in it */
-	unsigned cores, services, guests; /* of them: the node restarts; the service alone or with guests; guests alone */
+	/* Of them: the node restarts; the service alone or with guests; guests alone. */
+	unsigned cores, services, guests;
 	unsigned nothing; /* of them: run the release already */
 };
 

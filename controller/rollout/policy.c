@@ -60,7 +60,8 @@ bool rollout_policy_check(const struct rollout_policy *policy, struct fail *fail
 		}
 	}
 	if (policy->in_flight_most == 0) {
-		return fail_set(fail, FAIL_INVALID, "in_flight_most is 0: no node could ever be ordered; give 1 or more");
+		return fail_set(fail, FAIL_INVALID,
+				"in_flight_most is 0: no node could ever be ordered; give 1 or more");
 	}
 	if (policy->success_percent > 100 || policy->failure_percent > 100) {
 		return fail_set(fail, FAIL_INVALID, "success_percent and failure_percent are 100 at most");

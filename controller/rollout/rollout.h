@@ -157,11 +157,11 @@ struct rollout_release {
 enum { PART_GUESTS = (1 << ROLLOUT_GUESTS_MAX) - 1, PART_SERVICE = 1 << 4, PART_CORE = 1 << 5 };
 
 enum rollout_contact {
-	CELL_UNKNOWN, /* not told since the start of the controller */
-	CELL_OFF, /* down, or its power is known to be off */
-	CELL_SILENT, /* suspect, or booting: no beat is due */
-	CELL_ALIVE,
-	CELL_CONTACT_COUNT
+	NODE_UNKNOWN, /* not told since the start of the controller */
+	NODE_OFF, /* down, or its power is known to be off */
+	NODE_SILENT, /* suspect, or booting: no beat is due */
+	NODE_ALIVE,
+	NODE_CONTACT_COUNT
 };
 
 /* What is known of a node now. */

@@ -80,13 +80,14 @@ const char *rollout_check(const struct rollout *rollout)
 {
 	unsigned in_flight = 0;
 
-	if (rollout->state >= ROLLOUT_STATE_COUNT || rollout->paused >= ROLLOUT_STATE_COUNT || rollout->why >= WHY_COUNT ||
-	    rollout->end_why >= WHY_COUNT || rollout->release_count == 0 ||
+	if (rollout->state >= ROLLOUT_STATE_COUNT || rollout->paused >= ROLLOUT_STATE_COUNT ||
+	    rollout->why >= WHY_COUNT || rollout->end_why >= WHY_COUNT || rollout->release_count == 0 ||
 	    rollout->release_count > ROLLOUT_RELEASES_MAX || rollout->wave > ROLLOUT_WAVES_MAX ||
 	    rollout->count > rollout->room) {
 		return "the rollout has a number that there is not";
 	}
-	if (rollout->state == ROLLOUT_PAUSED && rollout->paused != ROLLOUT_RUNNING && rollout->paused != ROLLOUT_SOAKING) {
+	if (rollout->state == ROLLOUT_PAUSED && rollout->paused != ROLLOUT_RUNNING &&
+	    rollout->paused != ROLLOUT_SOAKING) {
 		return "it was paused in a state that cannot be";
 	}
 	if (rollout->is_wave_open && rollout->state != ROLLOUT_RUNNING && rollout->state != ROLLOUT_SOAKING &&

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rollout engine against its promises, in random fleets with random policies and faults: never more in flight than
- * allowed, never a wave past a failed gate, min_healthy never undercut by an order of ours, it always ends and says why,
- * a controller that is killed repeats nothing that was done, and behind a return every node that can be reached runs its
- * stable release. N= is the number of ticks of all worlds together.
+ * allowed, never a wave past a failed gate, min_healthy never undercut by an order of ours, it always ends and says
+ * why, a controller that is killed repeats nothing that was done, and behind a return every node that can be reached
+ * runs its stable release. N= is the number of ticks of all worlds together.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,7 +120,8 @@ static uint64_t bound_ms(void)
 {
 	const struct rollout_policy *policy = &world.rollout.policy;
 
-	return (uint64_t)(world.count + ROLLOUT_WAVES_MAX + 4) * (policy->progress_deadline_ms + policy->soak_ms + 5000) * 2;
+	return (uint64_t)(world.count + ROLLOUT_WAVES_MAX + 4) *
+	       (policy->progress_deadline_ms + policy->soak_ms + 5000) * 2;
 }
 
 static void calm_down(void)
@@ -208,11 +209,12 @@ static void promises_hold(void **state)
 	while (steps < steps_most) {
 		one_world();
 	}
-	print_message("# %u worlds, %u ticks, %u kills: %u orders, %u returns (%u with min_healthy waived), %u repeated; "
-		      "%u waves; ended done %u, failed %u, returned %u\n",
-		      (unsigned)worlds, (unsigned)steps, (unsigned)kills, judge.assigns, judge.returns, judge.waived,
-		      judge.agains, judge.waves, judge.ends[ROLLOUT_DONE], judge.ends[ROLLOUT_FAILED],
-		      judge.ends[ROLLOUT_RETURNED]);
+	print_message(
+		"# %u worlds, %u ticks, %u kills: %u orders, %u returns (%u with min_healthy waived), %u repeated; "
+		"%u waves; ended done %u, failed %u, returned %u\n",
+		(unsigned)worlds, (unsigned)steps, (unsigned)kills, judge.assigns, judge.returns, judge.waived,
+		judge.agains, judge.waves, judge.ends[ROLLOUT_DONE], judge.ends[ROLLOUT_FAILED],
+		judge.ends[ROLLOUT_RETURNED]);
 	if (steps_most >= 100000) { /* else a run may have missed some */
 		assert_true(judge.agains > 0 && judge.ends[ROLLOUT_DONE] > 0 && judge.ends[ROLLOUT_FAILED] > 0 &&
 			    judge.ends[ROLLOUT_RETURNED] > 0);

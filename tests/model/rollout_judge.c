@@ -48,7 +48,7 @@ void judge_restart(struct judge *judge)
 
 static bool is_told_alive(const struct world_node *node)
 {
-	return node->is_told && node->told.contact == CELL_ALIVE;
+	return node->is_told && node->told.contact == NODE_ALIVE;
 }
 
 static bool is_told_serving(const struct world_node *node)
@@ -170,7 +170,7 @@ static void fly(struct judge *judge, const struct rollout_decision *decision)
 	}
 }
 
-/* By the truth: busy by an order of ours that is not too late. News that are lost make an engine believe in the past. */
+/* By the truth: busy by an order of ours that is not too late. Who gets no news believes in the past. */
 static void check_busy(const struct judge *judge)
 {
 	const struct world *world = judge->world;

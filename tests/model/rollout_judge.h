@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The promises of a rollout, judged from what the engine was told and what it decided: its own record of who was ordered
- * what, who proved healthy and who failed. Of the engine's cells it reads who is a member, and the reasons.
+ * The promises of a rollout, judged from what the engine was told and what it decided: its own record of who was
+ * ordered what, who proved healthy and who failed. Of the engine's cells it reads who is a member, and the reasons.
  */
 #include "model/rollout_world.h"
 

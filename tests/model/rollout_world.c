@@ -162,9 +162,10 @@ static uint8_t ready_of(const struct world *world, const struct world_node *node
 	return (uint8_t)ready;
 }
 
+/* The service sends the beats. */
 static bool is_heard(const struct world_node *node)
 {
-	return node->is_on && !node->is_hung && (node->busy & (PART_CORE | PART_SERVICE)) == 0; /* the service sends the beats */
+	return node->is_on && !node->is_hung && (node->busy & (PART_CORE | PART_SERVICE)) == 0;
 }
 
 static void boot(struct world *world, struct world_node *node)
@@ -365,7 +366,7 @@ static void facts_of(const struct world *world, const struct world_node *node, s
 {
 	memset(facts, 0, sizeof(*facts));
 	facts->index = node->index;
-	facts->contact = is_heard(node) ? CELL_ALIVE : node->is_on && !node->is_hung ? CELL_SILENT : CELL_OFF;
+	facts->contact = is_heard(node) ? NODE_ALIVE : node->is_on && !node->is_hung ? NODE_SILENT : NODE_OFF;
 	memcpy(facts->assigned, world->releases[node->assigned].id, sizeof(facts->assigned));
 	for (unsigned part = 0; part < WORLD_PARTS; part++) {
 		const uint8_t *hash = hash_of(&world->releases[node->runs[part]].parts, part);

@@ -49,7 +49,7 @@ void tell(unsigned i)
 /* The node carries out at once what it is ordered. */
 void be(unsigned i, const struct rollout_release *release)
 {
-	facts[i].contact = CELL_ALIVE;
+	facts[i].contact = NODE_ALIVE;
 	facts[i].parts = release->parts;
 	facts[i].wanted = facts[i].ready = 3;
 	memcpy(facts[i].assigned, release->id, ROLLOUT_HASH_BYTES);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A rollout under a test's hand: nodes that do at once what they are ordered, or nothing, and a clock that stands unless
- * run_ms() moves it, 100 ms a tick. After each tick the invariants are checked.
+ * A rollout under a test's hand: nodes that do at once what they are ordered, or nothing, and a clock that stands
+ * unless run_ms() moves it, 100 ms a tick. After each tick the invariants are checked.
  */
 #include "rollout/rollout.h"
 
@@ -26,8 +26,8 @@ void plan(unsigned count); /* nodes that run `stable` */
 void start(unsigned count); /* and begins */
 void say(enum rollout_command command);
 void run_ms(unsigned ms, unsigned obedient); /* nodes below `obedient` do what they are told */
-/* News of a node: it is told as it is; it runs a release with all guests ready; something befell it; it is not heard; no
- * guest is ready. */
+/* News of a node: it is told as it is; it runs a release with all guests ready; something befell it; it is not heard;
+ * no guest is ready. */
 void tell(unsigned node);
 void tell_all(void);
 void be(unsigned node, const struct rollout_release *release);

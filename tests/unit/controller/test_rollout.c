@@ -172,7 +172,7 @@ static void who_was_off_gets_it_later(void **state)
 {
 	(void)state;
 	plan(3);
-	silent(1, CELL_OFF);
+	silent(1, NODE_OFF);
 	say(COMMAND_START);
 	run_ms(6000, 3);
 	ENDED_BY(DONE, ALL_DONE);
@@ -191,7 +191,7 @@ static void too_many_late_failures_close_it(void **state)
 	(void)state;
 	plan(5);
 	for (unsigned i = 2; i < 5; i++) {
-		silent(i, CELL_OFF);
+		silent(i, NODE_OFF);
 	}
 	say(COMMAND_START);
 	run_ms(6000, 5);
@@ -211,8 +211,8 @@ static void nobody_there_is_no_failure_of_the_release(void **state)
 {
 	(void)state;
 	plan(2);
-	silent(0, CELL_OFF);
-	silent(1, CELL_OFF);
+	silent(0, NODE_OFF);
+	silent(1, NODE_OFF);
 	say(COMMAND_START);
 	run_ms(39000, 2);
 	STATE_IS(RUNNING);
@@ -233,8 +233,8 @@ static void min_healthy_holds_back(void **state)
 	be(0, &target);
 	run_ms(700, 1);
 	assert_int_equal(assigns, 2);
-	silent(1, CELL_SILENT);
-	silent(2, CELL_SILENT);
+	silent(1, NODE_SILENT);
+	silent(2, NODE_SILENT);
 	run_ms(19000, 1);
 	assert_int_equal(assigns, 2);
 }
@@ -349,7 +349,7 @@ static void a_hanging_node_is_pointed_back(void **state)
 	make_release(&target, 9, 2, 2, 2);
 	start(2);
 	run_ms(200, 1);
-	silent(0, CELL_OFF); /* never seen again */
+	silent(0, NODE_OFF); /* never seen again */
 	run_ms(20000, 0);
 	assert_int_equal(cells[0].failed_why, WHY_SILENT);
 	run_ms(400, 0);

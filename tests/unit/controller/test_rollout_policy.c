@@ -44,7 +44,8 @@ static void make(const struct rollout_policy *policy, const struct rollout_relea
 
 	assert_true(rollout_init(&rollout, policy, &target, false, cells, NODES, &fail));
 	for (unsigned i = 0; i < NODES; i++) {
-		struct rollout_facts facts = {.index = 1, .contact = CELL_ALIVE, .parts = stable->parts, .wanted = 1, .ready = 1};
+		struct rollout_facts facts = {
+			.index = 1, .contact = NODE_ALIVE, .parts = stable->parts, .wanted = 1, .ready = 1};
 		char name[ID_BYTES];
 		unsigned cell = 0;
 
@@ -193,7 +194,7 @@ static void plan_says_what_restarts(void **state)
 	PLAN(2, 2, 2);
 	assert_int_equal(plan.waves[0].nothing, NODES);
 #undef PLAN
-	const struct rollout_facts off = {.index = 2, .contact = CELL_OFF};
+	const struct rollout_facts off = {.index = 2, .contact = NODE_OFF};
 
 	rollout_feed(&rollout, 3, &off);
 	rollout_leave(&rollout, 4);
