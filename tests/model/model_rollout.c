@@ -55,6 +55,13 @@ static void people(void)
 	if (chance(1, 600)) {
 		rollout_leave(&world.rollout, (unsigned)random_below(world.count));
 	}
+	if (chance(1, 150)) {
+		const unsigned node = world_join(&world);
+
+		if (node < world.count) {
+			judge_join(&judge, node);
+		}
+	}
 	if ((world.rollout.state == ROLLOUT_ABORTED || world.rollout.state == ROLLOUT_FAILED) && chance(1, 10)) {
 		command(COMMAND_RETURN);
 	}

@@ -37,6 +37,11 @@ void judge_begin(struct judge *judge, struct world *world)
 	judge->last_state = world->rollout.state;
 }
 
+void judge_join(struct judge *judge, unsigned node)
+{
+	judge->nodes[node] = (struct judged){.is_new = true};
+}
+
 void judge_restart(struct judge *judge)
 {
 	for (unsigned i = 0; i < WORLD_NODES; i++) {
@@ -235,7 +240,8 @@ static void see_assign(struct judge *judge, const struct rollout_decision *decis
 		judge_fail(world, (int)decision->cell, "an order outside the maintenance window");
 	}
 	check_floor(judge, decision);
-	*own = (struct judged){.is_ordered = true,
+	*own = (struct judged){.is_new = own->is_new,
+			       .is_ordered = true,
 			       .is_late = is_late,
 			       .wave = decision->wave,
 			       .ordered_ms = rollout->clock_ms,
@@ -462,7 +468,7 @@ const char *judge_rest(const struct judge *judge)
 		const bool is_left = cell->state == CELL_SKIPPED && cell->why != WHY_ENDED;
 		const unsigned stable = world->nodes[i].stable;
 
-		if (is_left || cell->stable == 0) {
+		if (is_left || cell->stable == 0 || (judge->nodes[i].is_new && !judge->nodes[i].is_ordered)) {
 			continue;
 		}
 		if (rollout->state == ROLLOUT_RETURNED &&

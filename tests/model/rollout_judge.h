@@ -7,6 +7,7 @@
 #include "model/rollout_world.h"
 
 struct judged {
+	bool is_new; /* joined on the way: what it had before is not the rollout's doing */
 	bool is_ordered, is_proven, has_failed, is_late; /* of the target */
 	unsigned wave;
 	uint64_t ordered_ms, good_ms, amiss_ms, trouble_before;
@@ -26,6 +27,8 @@ struct judge {
 };
 
 void judge_begin(struct judge *judge, struct world *world);
+/* The node is a member from now on, whatever it was before. */
+void judge_join(struct judge *judge, unsigned node);
 /* Behind each tick. */
 void judge_tick(struct judge *judge, const struct rollout_decisions *decisions, bool is_blind);
 /* The controller was killed: what it was told is gone. */

@@ -103,8 +103,9 @@ static void make_policy(struct rollout_policy *policy)
 	}
 }
 
-static void make_node(struct world *world, unsigned i, unsigned racks, unsigned bad_percent)
+static void make_node(struct world *world, unsigned i)
 {
+	const unsigned racks = world->racks;
 	struct world_node *node = &world->nodes[i];
 	const bool has_stable = chance(49, 50);
 	char name[ID_BYTES];
@@ -115,7 +116,7 @@ static void make_node(struct world *world, unsigned i, unsigned racks, unsigned 
 	node->is_on = chance(9, 10);
 	node->is_member = true;
 	memset(node->runs, (int)node->stable, sizeof(node->runs));
-	node->fate = chance(bad_percent, 100) ? (enum fate)random_below(FATE_COUNT) : FATE_GOOD;
+	node->fate = chance(world->bad_percent, 100) ? (enum fate)random_below(FATE_COUNT) : FATE_GOOD;
 	changed(world, node);
 	(void)snprintf(name, sizeof(name), "n-%010u", i);
 	assert(rollout_join(&world->rollout, name, (uint16_t)(racks > 0 ? 1 + random_below(racks) : 0),
@@ -140,11 +141,40 @@ void world_make(struct world *world)
 	make_policy(&policy);
 	assert(rollout_init(&world->rollout, &policy, &world->releases[0], false, world->cells, WORLD_NODES, NULL));
 	world->count = 1 + (unsigned)random_below(limit);
+	world->racks = racks;
+	world->bad_percent = bad_percent;
 	for (unsigned i = 0; i < world->count; i++) {
-		make_node(world, i, racks, bad_percent);
+		make_node(world, i);
 	}
 	world_tell(world, true);
 	world_store(world);
+}
+
+unsigned world_join(struct world *world)
+{
+	const unsigned i = (unsigned)random_below(world->count + 1);
+	const struct rollout_cell *cell = &world->cells[i];
+	unsigned place = 0;
+
+	if (world->rollout.state == ROLLOUT_RETURNING ||
+	    (rollout_has_ended(&world->rollout) && world->rollout.state != ROLLOUT_DONE)) {
+		return world->count;
+	}
+	if (i == world->count && i < WORLD_NODES) {
+		make_node(world, i);
+		world->count++;
+		return i;
+	}
+	if (i == world->count || cell->state != CELL_SKIPPED || cell->why != WHY_LEFT) {
+		return world->count;
+	}
+	char name[ID_BYTES];
+
+	memcpy(name, cell->node, sizeof(name));
+	assert(rollout_join(&world->rollout, name, cell->rack, &world->releases[world->nodes[i].stable], &place, NULL));
+	assert(place == i);
+	changed(world, &world->nodes[i]);
+	return i;
 }
 
 /* --- nodes --- */
@@ -474,6 +504,7 @@ void world_restart(struct world *world)
 		assert(rollout_decode_cell(&world->rollout, world->cell_rows[i], world->cell_bytes[i], NULL));
 	}
 	assert(rollout_decoded(&world->rollout, NULL));
+	world->count = world->stored; /* who joined and was not stored did not join */
 	world->now_ms += random_below(100000);
 	for (unsigned i = 0; i < world->count; i++) {
 		struct world_node *node = &world->nodes[i];

@@ -40,6 +40,7 @@ struct world_order {
 
 struct world {
 	uint64_t now_ms, index;
+	unsigned racks, bad_percent;
 	int64_t wall_ms;
 	unsigned count;
 	bool is_calm; /* no faults any more */
@@ -62,6 +63,8 @@ struct world {
 
 /* A fleet at rest on its stable releases, with a rollout that is planned. */
 void world_make(struct world *world);
+/* One more node joins, or one that had left does again; returns which, `count`: none. */
+unsigned world_join(struct world *world);
 /* Time passes for the nodes. */
 void world_pass(struct world *world, uint64_t passed_ms);
 /* Tells what is new, as far as it gets through. `all`: everything of every node, for sure. */
