@@ -232,6 +232,12 @@ static void count(struct attempts *attempts, const struct attempts_facts *facts,
 	}
 }
 
+/* The boot that said hello may still run: it is not suspect yet. */
+static bool is_living(const struct attempts *attempts, const struct attempts_witness *witness)
+{
+	return attempts->beat_run == witness->run && witness->now_ms - attempts->beat_ms <= gap_ms(witness);
+}
+
 bool attempts_asked(struct attempts *attempts, struct attempts_witness *witness, const struct attempts_facts *facts,
 		    int64_t now_ms, struct attempts_decision *decision)
 {
@@ -244,7 +250,7 @@ bool attempts_asked(struct attempts *attempts, struct attempts_witness *witness,
 		if (attempts->is_intact && now_ms - attempts->since_ms < ATTEMPTS_SAME_MS) {
 			return false;
 		}
-		if (attempts->is_intact && witness->is_heard && witness->heard_ms > attempts->since_ms) {
+		if (attempts->is_intact && witness->heard_ms > attempts->since_ms && !is_living(attempts, witness)) {
 			count(attempts, facts, decision);
 		}
 	}
@@ -304,6 +310,8 @@ bool attempts_beat(struct attempts *attempts, struct attempts_witness *witness, 
 		return release != NULL && attempts->has_release && is_same(release, attempts->release) &&
 		       attempts_hello(attempts, boot);
 	}
+	attempts->beat_run = witness->run;
+	attempts->beat_ms = now_ms;
 	/* A boot that goes on loaded nothing: somebody made that up. But its last beat may have been on its way. */
 	if (attempts->at == ATTEMPTS_AT_LOADED && now_ms - attempts->since_ms < ATTEMPTS_SAME_MS) {
 		return false;

@@ -17,8 +17,9 @@
  * controller, or a clock that jumps, excuses it. A node that stays silent behind an outage is reset, or shown, and
  * keeps its release.
  *
- * Sightings are made by anybody on the wire: a beat of the boot that they would have ended takes them back. What they
- * can do is bounded: to have one node get a release that ran on it before.
+ * Sightings are made by anybody on the wire: a beat of the boot that they would have ended takes them back, and while
+ * that boot is not suspect yet nothing is counted. What they can do is bounded: to have one node get a release that
+ * ran on it before.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,6 +84,9 @@ struct attempts {
 	uint64_t run; /* of the witness, in which since_ms was taken; 0: of none */
 	int64_t since_ms; /* its first whole boot file; behind an outage, the moment from which it is waited for anew */
 	bool is_intact; /* no outage since that boot file */
+	/* in memory alone */
+	uint64_t beat_run; /* of the witness, at the newest beat of `boot`; 0: none */
+	int64_t beat_ms;
 };
 
 struct attempts_release {

@@ -15,6 +15,7 @@ void naive_put(struct naive_net *net, int64_t now_ms, int node, bool is_heard)
 void naive_restart(struct naive_node *node)
 {
 	node->loaded = SIZE_MAX;
+	node->beat = 0;
 }
 
 /* What the whole log says of the attempt that began at `loaded`. */
@@ -22,11 +23,13 @@ struct view {
 	bool is_intact, is_heard;
 	bool is_heard_since; /* behind the boot file */
 	int64_t from_ms; /* from where the node is waited for */
+	bool is_living; /* a beat of it came shortly before */
 	int64_t silent_ms; /* so long something else was heard, and this node was not */
 };
 
-static struct view look(const struct naive_net *net, size_t loaded, int self)
+static struct view look(const struct naive_net *net, const struct naive_node *node, int self)
 {
+	const size_t loaded = node->loaded;
 	struct view view = {.is_intact = loaded != SIZE_MAX};
 	int64_t first_ms = 0, last_ms = 0;
 	bool is_waited = false;
@@ -38,6 +41,7 @@ static struct view look(const struct naive_net *net, size_t loaded, int self)
 
 		if (is_back || is_gap) {
 			view.is_heard = false;
+			view.is_living = false;
 			if (loaded == SIZE_MAX || i > loaded) {
 				view.is_intact = false;
 				is_waited = false;
@@ -48,6 +52,9 @@ static struct view look(const struct naive_net *net, size_t loaded, int self)
 			last_ms = entry->now_ms;
 			view.is_heard = true;
 		}
+		if (i + 1 == node->beat) {
+			view.is_living = true;
+		}
 		if (i == loaded && !view.is_heard) {
 			view.is_intact = false;
 		}
@@ -57,6 +64,7 @@ static struct view look(const struct naive_net *net, size_t loaded, int self)
 			view.from_ms = entry->now_ms;
 		}
 	}
+	view.is_living = view.is_living && net->log[net->count - 1].now_ms - net->log[node->beat - 1].now_ms <= 2500;
 	view.is_heard_since = last_ms > view.from_ms;
 	view.silent_ms = view.is_heard ? last_ms - (view.from_ms > first_ms ? view.from_ms : first_ms) : 0;
 	return view;
@@ -101,13 +109,13 @@ enum attempts_kind naive_asked(struct naive_node *node, const struct naive_net *
 		node->at = ATTEMPTS_AT_ASKED;
 		return ATTEMPTS_NONE;
 	}
-	const struct view view = look(net, node->loaded, self);
+	const struct view view = look(net, node, self);
 
 	if (view.is_intact && now_of(net) - view.from_ms < 1000) {
 		return ATTEMPTS_NONE;
 	}
 	node->at = ATTEMPTS_AT_ASKED;
-	if (!view.is_intact || !view.is_heard || !view.is_heard_since || has_failed(node, node->release)) {
+	if (!view.is_intact || !view.is_heard_since || view.is_living || has_failed(node, node->release)) {
 		return ATTEMPTS_NONE;
 	}
 	node->failures++;
@@ -129,7 +137,7 @@ enum attempts_kind naive_passed(struct naive_node *node, const struct naive_net 
 	if (node->at != ATTEMPTS_AT_LOADED) {
 		return ATTEMPTS_NONE;
 	}
-	const struct view view = look(net, node->loaded, self);
+	const struct view view = look(net, node, self);
 
 	if (view.silent_ms < 120000) {
 		return ATTEMPTS_NONE;
@@ -185,8 +193,9 @@ void naive_beat(struct naive_node *node, const struct naive_net *net, int self, 
 		}
 		return;
 	}
+	node->beat = net->count;
 	if (node->at == ATTEMPTS_AT_LOADED) {
-		const struct view view = look(net, node->loaded, self);
+		const struct view view = look(net, node, self);
 
 		if (now_of(net) - view.from_ms < 1000) {
 			return;

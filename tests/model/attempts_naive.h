@@ -27,6 +27,7 @@ struct naive_net {
 struct naive_node {
 	enum attempts_at at;
 	size_t loaded; /* place in the log of its boot file; SIZE_MAX: of an earlier run of the controller */
+	size_t beat; /* of the newest beat of `boot` + 1; 0: none in this run */
 	int release; /* of it */
 	unsigned failures, resets; /* failures of that release since the last hello */
 	bool is_told;

@@ -101,6 +101,7 @@ static void probes_count_once(void **state)
 		bed_load(&bed);
 		bed_load(&bed);
 		bed.now_ms += ATTEMPTS_SAME_MS - 1; /* the loader's next way */
+		attempts_heard(&bed.witness, bed.now_ms);
 		bed_ask(&bed);
 		bed_load(&bed);
 		bed_wait(&bed, 10000);

@@ -135,8 +135,8 @@ static void the_clock_jumps(void **state)
 		bed_ask(&bed);
 		bed_load(&bed);
 		bed_wait(&bed, 3000);
-		bed.now_ms += i % 2 != 0 ? 3600000 : -3600000;
-		bed_wait(&bed, 3000);
+		bed.now_ms += i % 2 != 0 ? 3600000 : -4000;
+		bed_wait(&bed, 6000);
 		bed_ask(&bed);
 		bed_wait(&bed, 1000);
 	}
@@ -190,6 +190,27 @@ static void a_living_node(void **state)
 	assert_true(attempts_beat(&bed.node, &bed.witness, 77, bad.key, bed.now_ms));
 	assert_int_equal(bed.node.at, ATTEMPTS_AT_IDLE);
 	assert_int_equal(bed.decisions, 0);
+}
+
+/* Faster than it beats: while it is not suspect, nothing counts. */
+static void made_up_between_beats(void **state)
+{
+	struct bed bed = bed_make();
+
+	(void)state;
+	bed_hello(&bed);
+	for (unsigned i = 0; i < 9; i++) {
+		(void)attempts_beat(&bed.node, &bed.witness, bed.boot, bad.key, bed.now_ms);
+		bed_ask(&bed);
+		bed_load(&bed);
+		bed_wait(&bed, 2500);
+		bed_ask(&bed);
+		assert_int_equal(bed.node.counted, 0);
+	}
+	bed_load(&bed);
+	bed_wait(&bed, 1000); /* three seconds and a half of silence */
+	bed_ask(&bed);
+	assert_int_equal(bed.node.counted, 1);
 }
 
 /* --- the row --- */
@@ -279,6 +300,7 @@ int main(void)
 		cmocka_unit_test(the_clock_jumps),
 		cmocka_unit_test(excused),
 		cmocka_unit_test(a_living_node),
+		cmocka_unit_test(made_up_between_beats),
 		cmocka_unit_test(rows),
 		cmocka_unit_test(refuses_rows),
 	};
