@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The archive's writer: headers of 110 characters, hexadecimal; names and contents padded to four bytes. Used by tools and
- * the controller, never on a node. What comes in was checked by the caller. */
+/* The archive's writer: headers of 110 characters, hexadecimal; names and contents padded to four bytes. Used by tools
+ * and the controller, never on a node. What comes in was checked by the caller. */
 #include "wire/newc.h"
 
 #include <stdio.h>
@@ -33,10 +33,11 @@ static void put_header(struct newc *newc, uint32_t inode, const struct newc_entr
 	char header[HEADER_BYTES + 1];
 	const uint32_t name_bytes = (uint32_t)strlen(entry->name) + 1;
 
-	/* inode, mode, user, group, links, time, size, the file system's device, the node's device, name's size, checksum */
+	/* inode, mode, user, group, links, time, size, the file system's device, the node's device, name's size,
+	 * checksum */
 	(void)snprintf(header, sizeof(header), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", inode,
-		       entry->mode, 0u, 0u, 1u, newc->mtime, entry->size, 0u, 0u, entry->device_major, entry->device_minor,
-		       name_bytes, 0u);
+		       entry->mode, 0u, 0u, 1u, newc->mtime, entry->size, 0u, 0u, entry->device_major,
+		       entry->device_minor, name_bytes, 0u);
 	put(newc, header, HEADER_BYTES);
 	put(newc, entry->name, name_bytes);
 	put_padding(newc, NEWC_ALIGN);

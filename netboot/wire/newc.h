@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Writes a cpio archive of the form "newc", which Linux unpacks as an initramfs (Documentation/driver-api/early-userspace/
- * buffer-format.rst). A kernel takes several, one behind the other, each from a multiple of four bytes on; a later one's
- * file takes the place of an earlier one's.
+ * Writes a cpio archive of the form "newc", which Linux unpacks as an initramfs
+ * (Documentation/driver-api/early-userspace/ buffer-format.rst). A kernel takes several, one behind the other, each
+ * from a multiple of four bytes on; a later one's file takes the place of an earlier one's.
  *
- * The same entries in the same order give the same bytes: inodes are numbered from 1, every owner is root, every time is
- * the one that was given. Parents come before what is in them, as the kernel makes none by itself.
+ * The same entries in the same order give the same bytes: inodes are numbered from 1, every owner is root, every time
+ * is the one that was given. Parents come before what is in them, as the kernel makes none by itself.
  */
 #include <stddef.h>
 #include <stdint.h>
