@@ -166,7 +166,9 @@ bool archive_make(struct effective_guest *guest, uint64_t base_bytes, struct fai
 	if (!add_parents(guest, fail)) {
 		return false;
 	}
-	qsort(guest->files, guest->file_count, sizeof(guest->files[0]), compare);
+	if (guest->file_count != 0) {
+		qsort(guest->files, guest->file_count, sizeof(guest->files[0]), compare);
+	}
 	guest->archive.most = EFFECTIVE_ARCHIVE_MAX_BYTES;
 	text_put(&guest->archive, "\0\0\0", padding);
 	for (unsigned i = 0; i < guest->file_count; i++) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/id.h"
+#include "release/archive.h"
 #include "release/effective.h"
 #include "unit/controller/release_samples.h"
 
@@ -333,6 +334,28 @@ static void same_input_gives_the_same_bytes(void **state)
 	effective_free(&first);
 }
 
+/* Roles may have bootargs alone: then the initramfs stays as it is. */
+static void bootargs_alone_make_no_archive(void **state)
+{
+	struct effective_guest none = {0};
+	struct fail fail = {0};
+
+	(void)state;
+	bed.input.assignment = NULL;
+	for (unsigned i = 0; i < 2; i++) {
+		bed.roles[i].count = 0;
+	}
+	make_effective();
+	assert_string_equal(bed.effective.manifest.guests[0].bootargs, "console=ttyAMA0 role=web");
+	assert_int_equal(bed.effective.manifest.guests[0].initramfs.size_bytes, BASE_BYTES);
+	assert_int_equal(bed.effective.guests[0].archive.length, 0);
+	assert_true(archive_make(&none, 1, &fail));
+	assert_int_equal(none.archive.length, 3 + 124);
+	text_free(&none.archive);
+	bed.roles[0].count = 3;
+	bed.roles[1].count = 4;
+}
+
 static void a_release_alone_is_as_it_says(void **state)
 {
 	char hex[MEMBER_SHA256_BYTES];
@@ -471,11 +494,17 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #define EACH(name) cmocka_unit_test_setup_teardown(name, make, drop)
-		EACH(board_role_node_in_this_order),	   EACH(manifest_is_what_a_node_reads),
-		EACH(initramfs_has_the_archive_behind_it), EACH(cpio_reads_the_archive),
-		EACH(same_input_gives_the_same_bytes),	   EACH(a_release_alone_is_as_it_says),
-		EACH(what_does_not_fit_is_refused),	   EACH(file_and_directory_of_one_path_are_refused),
-		EACH(too_many_files_are_refused),	   EACH(the_text_says_where_each_part_comes_from),
+		EACH(board_role_node_in_this_order),
+		EACH(manifest_is_what_a_node_reads),
+		EACH(initramfs_has_the_archive_behind_it),
+		EACH(cpio_reads_the_archive),
+		EACH(same_input_gives_the_same_bytes),
+		EACH(bootargs_alone_make_no_archive),
+		EACH(a_release_alone_is_as_it_says),
+		EACH(what_does_not_fit_is_refused),
+		EACH(file_and_directory_of_one_path_are_refused),
+		EACH(too_many_files_are_refused),
+		EACH(the_text_says_where_each_part_comes_from),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
