@@ -7,9 +7,14 @@
  */
 #include "release/document.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "wire/datagram.h"
+
+static_assert((int)RELEASE_GUEST_MAX == (int)WIRE_GUEST_MAX, "a guest's place is its slot on the wire");
 
 static const char *const reset_names[] = {[MANIFEST_RETAIN] = "retain", [MANIFEST_FETCH] = "fetch", NULL};
 static const char *const ready_names[] = {[RELEASE_READY_BY_LINE] = "line",

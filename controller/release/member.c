@@ -107,6 +107,9 @@ bool member_document(struct member *document, const char *what, const char *text
 	json_t *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
 	if (json == NULL) {
 		char shown[SAID_BYTES];
+		if (json_error_code(&error) == json_error_out_of_memory) {
+			return fail_set(fail, FAIL_UNAVAILABLE, "Memory is short: try again");
+		}
 		return fail_set(fail, FAIL_INVALID, "%s is not JSON, line %d: %s; give one object", what, error.line,
 				said(error.text, shown));
 	}

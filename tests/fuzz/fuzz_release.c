@@ -95,6 +95,8 @@ static void walk(const struct text *archive, unsigned entries)
 
 	for (;;) {
 		need(archive->length - at >= 110 && memcmp(archive->bytes + at, "070701", 6) == 0);
+		need(read_hex(archive->bytes + at + 6) == count + 1); /* its inode */
+		need(read_hex(archive->bytes + at + 6 + 5 * 8) == 0); /* its time */
 		const uint32_t size = read_hex(archive->bytes + at + 6 + 6 * 8);
 		const uint32_t name_bytes = read_hex(archive->bytes + at + 6 + 11 * 8);
 		const char *name = archive->bytes + at + 110;

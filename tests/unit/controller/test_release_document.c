@@ -12,11 +12,13 @@
 #include <string.h>
 
 #include "release/assignment.h"
+#include "release/files.h"
 #include "unit/controller/release_samples.h"
 
 static struct release_document release;
 static struct release_document again;
 static struct assignment assignment;
+static struct file_overlay files;
 
 /* One change to a sample, and what is said of it. */
 struct refusal {
@@ -411,6 +413,72 @@ static void only_what_the_release_allows_may_be_set(void **state)
 	assert_non_null(strstr(fail.text, "has no guest \"other\""));
 }
 
+/* --- memory --- */
+
+static unsigned left; /* allocations that jansson still gets */
+
+static void *allocate(size_t bytes)
+{
+	if (left == 0) {
+		return NULL;
+	}
+	left--;
+	return malloc(bytes);
+}
+
+/* The `allowed` first allocations succeed. */
+static char *print_short(char *(*print)(struct fail *fail), unsigned allowed, struct fail *fail)
+{
+	left = allowed;
+	json_set_alloc_funcs(allocate, free);
+	char *text = print(fail);
+	json_set_alloc_funcs(malloc, free);
+	return text;
+}
+
+static char *print_release(struct fail *fail)
+{
+	return release_print(&release, fail);
+}
+
+static char *print_assignment(struct fail *fail)
+{
+	return assignment_print(&assignment, fail);
+}
+
+static char *print_files(struct fail *fail)
+{
+	return file_overlay_print(&files, fail);
+}
+
+/* A text without a member would be another document: whatever allocation fails, there is the whole text, or none. */
+static void short_memory_never_gives_another_document(void **state)
+{
+	char *(*const prints[])(struct fail *) = {print_release, print_assignment, print_files};
+	struct fail fail = {0};
+
+	(void)state;
+	sample_parse_release(&release, sample_release);
+	assert_true(parse_assignment(sample_assignment, &fail));
+	assert_true(file_overlay_parse(&files, sample_files, strlen(sample_files), &fail));
+	for (unsigned i = 0; i < sizeof(prints) / sizeof(prints[0]); i++) {
+		char *whole = prints[i](&fail);
+		char *text = NULL;
+		unsigned allowed = 0;
+		assert_non_null(whole);
+		for (; text == NULL && allowed < 10000; allowed++) {
+			fail = (struct fail){0};
+			text = print_short(prints[i], allowed, &fail);
+			assert_int_equal(fail.kind, text == NULL ? FAIL_UNAVAILABLE : FAIL_NONE);
+		}
+		assert_true(allowed > 10);
+		assert_string_equal(text, whole);
+		free(text);
+		free(whole);
+	}
+	file_overlay_free(&files);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -424,6 +492,7 @@ int main(void)
 		cmocka_unit_test(assignment_is_read_and_written),
 		cmocka_unit_test(what_is_wrong_in_an_assignment_is_named),
 		cmocka_unit_test(only_what_the_release_allows_may_be_set),
+		cmocka_unit_test(short_memory_never_gives_another_document),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
