@@ -8,7 +8,7 @@ flags.host += -isystem $(THIRD)/src/libfdt
 flags.tool += -isystem $(THIRD)/src/libfdt
 
 $(call tool,bundle,$(addprefix images/bundle/,main.c pack.c show.c kernel.c file.c) $(wire) $(libfdt_rw) $(mbedtls_sha256))
-$(call tool,initramfs,images/initramfs/cpio.c images/bundle/file.c)
+$(call tool,initramfs,images/initramfs/cpio.c images/bundle/file.c netboot/wire/newc.c)
 
 guest_initramfs := init=images/initramfs/init busybox=$(THIRD)/guest/busybox
 $(O)/initramfs.cpio: images/initramfs/list images/initramfs/init $(O)/bin/initramfs $(third_guest)

@@ -167,11 +167,11 @@ static void end(struct operations *operations, struct operation *operation)
 	struct fail fail;
 
 	operation->ended_ms = clock_wall_ms();
+	tell_power(api, operation, true); /* in the database not later than the end */
 	if (!store_change(api->options.store, save_end, NULL, operation, &fail)) {
 		log_error("api", "the end of operation %s was not written down: %s", operation->id,
 			  fail.text);
 	}
-	tell_power(api, operation, true);
 	put(&text, operation->id, operation->kind, operation->node,
 	    operation->ok ? "succeeded" : "failed", operation->ok ? "" : operation->fail.text,
 	    operation->created_ms, operation->ended_ms);
@@ -324,8 +324,7 @@ bool operations_start(struct api *api, const char *kind, const char *node, const
 	}
 	pthread_mutex_unlock(&operations->lock);
 	if (!has_room) { /* somebody was faster */
-		new.ok = !fail_set(&new.fail, FAIL_LIMIT, "too many operations ran");
-		new.ok = false;
+		(void)fail_set(&new.fail, FAIL_LIMIT, "too many operations ran");
 		end(operations, &new);
 		return fail_set(fail, FAIL_LIMIT,
 				"%d operations run already; wait for some of them", QUEUE_MOST);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * initramfs: writes a newc cpio archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)
- * from a list, so that device nodes need no root and the same input gives the same bytes.
+ * initramfs: writes an archive (netboot/wire/newc.h) from a list, so that device nodes need no root and the same
+ * input gives the same bytes.
  *
  * The archive's order is the list's, every owner is root, every time SOURCE_DATE_EPOCH. The list names
  * paths in the archive; the files that are put there come from the command line as KEY=PATH.
@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 
 #include "../bundle/file.h"
+#include "wire/newc.h"
 
 static const char usage[] = "usage: initramfs LIST OUTPUT [KEY=PATH...]\n"
 			    "\n"
@@ -27,21 +28,12 @@ static const char usage[] = "usage: initramfs LIST OUTPUT [KEY=PATH...]\n"
 struct archive {
 	struct file out;
 	size_t room;
-	uint32_t next_inode;
-	uint32_t mtime;
 };
 
-struct entry {
-	const char *name; /* without the leading slash */
-	uint32_t mode;
-	uint32_t device_major;
-	uint32_t device_minor;
-	const void *bytes;
-	size_t size;
-};
-
-static void put_bytes(struct archive *a, const void *bytes, size_t size)
+static void put_bytes(void *argument, const void *bytes, size_t size)
 {
+	struct archive *a = argument;
+
 	if (a->out.size + size > a->room) {
 		a->room = 2 * (a->out.size + size);
 		a->out.bytes = realloc(a->out.bytes, a->room);
@@ -49,33 +41,8 @@ static void put_bytes(struct archive *a, const void *bytes, size_t size)
 			file_fail("no memory for %zu bytes", a->room);
 		}
 	}
-	if (size != 0) {
-		memcpy(a->out.bytes + a->out.size, bytes, size);
-	}
+	memcpy(a->out.bytes + a->out.size, bytes, size);
 	a->out.size += size;
-}
-
-static void put_padding(struct archive *a, size_t align)
-{
-	static const uint8_t zeros[512];
-
-	put_bytes(a, zeros, (align - a->out.size % align) % align);
-}
-
-static void put_entry(struct archive *a, const struct entry *e)
-{
-	char header[6 + 13 * 8 + 1];
-	const size_t name_size = strlen(e->name) + 1;
-
-	snprintf(header, sizeof(header),
-		 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", a->next_inode++,
-		 e->mode, 0u, 0u, 1u, a->mtime, (uint32_t)e->size, 0u, 0u, e->device_major,
-		 e->device_minor, (uint32_t)name_size, 0u);
-	put_bytes(a, header, sizeof(header) - 1);
-	put_bytes(a, e->name, name_size);
-	put_padding(a, 4);
-	put_bytes(a, e->bytes, e->size);
-	put_padding(a, 4);
 }
 
 static struct file read_source(const char *key, char **sources, int count)
@@ -91,11 +58,11 @@ static struct file read_source(const char *key, char **sources, int count)
 }
 
 /* Puts one line of the list into the archive; returns 0 if it cannot be read. */
-static int put_line(struct archive *a, const char *line, char **sources, int source_count)
+static int put_line(struct newc *newc, const char *line, char **sources, int source_count)
 {
 	char name[256];
 	char other[256];
-	struct entry e = {.name = name};
+	struct newc_entry e = {.name = name};
 
 	if (sscanf(line, "dir /%255s %o", name, &e.mode) == 2) {
 		e.mode |= S_IFDIR;
@@ -103,18 +70,21 @@ static int put_line(struct archive *a, const char *line, char **sources, int sou
 		const struct file file = read_source(other, sources, source_count);
 		e.mode |= S_IFREG;
 		e.bytes = file.bytes;
-		e.size = file.size;
+		if (file.size > UINT32_MAX) {
+			file_fail("%s: %zu bytes are more than an archive's entry takes", other, file.size);
+		}
+		e.size = (uint32_t)file.size;
 	} else if (sscanf(line, "link /%255s %255s", name, other) == 2) {
 		e.mode = S_IFLNK | 0777;
 		e.bytes = other;
-		e.size = strlen(other);
+		e.size = (uint32_t)strlen(other);
 	} else if (sscanf(line, "char /%255s %o %u %u", name, &e.mode, &e.device_major,
 			  &e.device_minor) == 4) {
 		e.mode |= S_IFCHR;
 	} else {
 		return 0;
 	}
-	put_entry(a, &e);
+	newc_put(newc, &e);
 	return 1;
 }
 
@@ -140,7 +110,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	struct archive archive = {.next_inode = 1, .mtime = read_epoch()};
+	struct archive archive = {.room = 0};
+	struct newc newc = {.put = put_bytes, .argument = &archive, .mtime = read_epoch()};
 	FILE *list = fopen(argv[1], "re");
 	char line[600];
 	unsigned int number = 0;
@@ -153,14 +124,13 @@ int main(int argc, char **argv)
 		if (line[0] == '#' || line[0] == '\n') {
 			continue;
 		}
-		if (!put_line(&archive, line, argv + 3, argc - 3)) {
+		if (!put_line(&newc, line, argv + 3, argc - 3)) {
 			file_fail("%s:%u: cannot read \"%.*s\"; see initramfs without arguments",
 				  argv[1], number, (int)strcspn(line, "\n"), line);
 		}
 	}
 	fclose(list);
-	put_entry(&archive, &(struct entry){.name = "TRAILER!!!"});
-	put_padding(&archive, 512);
+	newc_finish(&newc, 512);
 	file_write(argv[2], archive.out.bytes, archive.out.size);
 	return 0;
 }

@@ -18,6 +18,7 @@ $(call host_test,fuzz_lines,tests/fuzz/fuzz_lines.c tests/fuzz/replay.c controll
 fuzz_requests := $(api_bed) $(api_c) $(api_needs) $(wire_messages) $(mbedtls_sha256)
 $(call host_test,fuzz_requests,tests/fuzz/fuzz_requests.c tests/fuzz/replay.c $(fuzz_requests),$(api_libs))
 $(call host_test,fuzz_api,tests/fuzz/fuzz_api.c tests/fuzz/replay.c $(fuzz_api),-ljansson -lsodium -lm)
+$(call host_test,fuzz_release,tests/fuzz/fuzz_release.c tests/fuzz/replay.c $(release_c),$(release_libs))
 
 fuzz_sources := $(patsubst third/%,$(THIRD)/src/%,$(payload) $(wire_messages))
 # These bring all that they need.
@@ -27,6 +28,8 @@ $(O)/fuzz/api: $(fuzz_api)
 $(O)/fuzz/api: fuzz_sources_of = $(fuzz_api) -ljansson -lsodium
 $(O)/fuzz/requests: $(filter-out third/%,$(fuzz_requests))
 $(O)/fuzz/requests: fuzz_sources_of = $(patsubst third/%,$(THIRD)/src/%,$(fuzz_requests)) $(api_libs)
+$(O)/fuzz/release: $(filter-out third/%,$(release_c))
+$(O)/fuzz/release: fuzz_sources_of = $(patsubst third/%,$(THIRD)/src/%,$(release_c)) $(release_libs)
 $(O)/fuzz/dhcp: $(filter-out third/%,$(small_lan))
 $(O)/fuzz/dhcp: fuzz_sources_of = $(patsubst third/%,$(THIRD)/src/%,$(small_lan))
 $(O)/fuzz/frames $(O)/fuzz/lines: $(observe_pure) $(observe_base)
