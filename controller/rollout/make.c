@@ -136,8 +136,10 @@ void rollout_feed(struct rollout *rollout, unsigned cell, const struct rollout_f
 			own->assigned = i;
 		}
 	}
-	own->off_target = differences(&facts->parts, &rollout->releases[0].parts);
-	own->off_stable = differences(&facts->parts, &rollout->releases[own->stable].parts);
+	own->off_target = differences(&facts->parts, facts->on_target != NULL ? facts->on_target :
+										&rollout->releases[0].parts);
+	own->off_stable = differences(&facts->parts, facts->on_stable != NULL ? facts->on_stable :
+										&rollout->releases[own->stable].parts);
 	if (facts->trouble_index > own->trouble_index && facts->trouble < TROUBLE_COUNT) {
 		own->trouble_index = facts->trouble_index;
 		own->told_trouble = (uint8_t)facts->trouble;

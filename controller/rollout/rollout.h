@@ -170,8 +170,10 @@ struct rollout_facts {
 	enum rollout_contact contact;
 	uint8_t assigned[ROLLOUT_HASH_BYTES]; /* release that it is assigned, as it is stored */
 	struct rollout_parts parts; /* as reported; zero: not known */
+	/* What the target and its stable release are on this node, if it has values of its own; NULL: as they are. */
+	const struct rollout_parts *on_target, *on_stable;
 	uint8_t wanted; /* slots that are to run a guest */
-	uint8_t ready; /* slots whose guest is ready */
+	uint8_t ready; /* slots whose guest is ready, and whose check (if there is one) passed */
 	enum rollout_trouble trouble; /* the newest */
 	uint64_t trouble_index; /* of its event; of a later one it is higher */
 };

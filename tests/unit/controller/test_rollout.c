@@ -64,6 +64,36 @@ static void smallest_thing_restarts(void **state)
 	}
 }
 
+/* Its hostname is in its guest's initramfs, and so in the hash. */
+static void a_node_has_values_of_its_own(void **state)
+{
+	struct rollout_release own_target = target;
+	struct rollout_release own_stable = stable;
+
+	(void)state;
+	own_target.parts.guests[0][5] = 42;
+	own_stable.parts.guests[0][5] = 42;
+	policy.soak_ms = 60000;
+	plan(1);
+	facts[0].on_target = &own_target.parts;
+	facts[0].on_stable = &own_stable.parts;
+	be(0, &own_stable);
+	say(COMMAND_START);
+	run_ms(200, 0);
+	be(0, &target); /* another's */
+	run_ms(2000, 0);
+	CELL_IS(0, ORDERED);
+	be(0, &own_target);
+	run_ms(2000, 0);
+	CELL_IS(0, HEALTHY);
+	say(COMMAND_RETURN);
+	run_ms(200, 0);
+	assert_int_equal(all.list[0].parts, 1);
+	be(0, &own_stable);
+	run_ms(200, 0);
+	CELL_IS(0, RETURNED);
+}
+
 static void never_ready_returns_by_itself(void **state)
 {
 	(void)state;
@@ -371,6 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(canary_first_then_the_rest),
 		TEST(smallest_thing_restarts),
+		TEST(a_node_has_values_of_its_own),
 		TEST(never_ready_returns_by_itself),
 		TEST(trouble_counts_from_the_order_on),
 		TEST(a_relapse_while_it_soaks_fails_the_gate),
