@@ -34,37 +34,14 @@ bool cell_is_serving(const struct rollout_cell *cell)
 	return cell_is_alive(cell) && (cell->ready & cell->wanted) == cell->wanted;
 }
 
-/* Slots that the release fills. */
-static uint8_t guests_of(const struct rollout_release *release)
+bool cell_is_good(const struct rollout_cell *cell)
 {
-	unsigned slots = 0;
-
-	for (unsigned i = 0; i < ROLLOUT_GUESTS_MAX; i++) {
-		for (unsigned byte = 0; byte < ROLLOUT_HASH_BYTES; byte++) {
-			if (release->parts.guests[i][byte] != 0) {
-				slots |= 1u << i;
-				break;
-			}
-		}
-	}
-	return (uint8_t)slots;
+	return cell_is_alive(cell) && cell->runs_target;
 }
 
-static bool is_ready_for(const struct rollout *rollout, const struct rollout_cell *cell, unsigned release)
+bool cell_is_back(const struct rollout_cell *cell)
 {
-	const uint8_t guests = guests_of(&rollout->releases[release]);
-
-	return cell_is_alive(cell) && (cell->ready & guests) == guests;
-}
-
-bool cell_is_good(const struct rollout *rollout, const struct rollout_cell *cell)
-{
-	return cell->off_target == 0 && is_ready_for(rollout, cell, 0);
-}
-
-bool cell_is_back(const struct rollout *rollout, const struct rollout_cell *cell)
-{
-	return cell->stable != 0 && cell->off_stable == 0 && is_ready_for(rollout, cell, cell->stable);
+	return cell_is_alive(cell) && cell->stable != 0 && cell->runs_stable;
 }
 
 bool cell_may(enum rollout_cell_state from, enum rollout_cell_state to)
@@ -133,7 +110,7 @@ static void pass_deferred(const struct rollout *rollout, struct rollout_cell *ce
 	}
 	if (cell->goal == ROLLOUT_NO_GOAL) {
 		cell_to(cell, CELL_WAITING, WHY_TURN);
-	} else if (cell_is_back(rollout, cell) && rollout->clock_ms >= cell->hold_ms) {
+	} else if (cell_is_back(cell) && rollout->clock_ms >= cell->hold_ms) {
 		cell_to(cell, CELL_RETURNED, WHY_BACK);
 	}
 }
@@ -148,7 +125,7 @@ static enum rollout_why too_late_for(const struct rollout_cell *cell)
 
 static void pass_update(struct rollout *rollout, struct rollout_cell *cell)
 {
-	const bool is_good = cell->assigned == 0 && cell_is_good(rollout, cell);
+	const bool is_good = cell->assigned == 0 && cell_is_good(cell);
 	const uint64_t spent_ms = rollout->clock_ms - cell->ordered_ms;
 
 	if (cell->trouble_index > cell->trouble_before) {
@@ -185,7 +162,7 @@ static void pass_healthy(const struct rollout *rollout, struct rollout_cell *cel
 	    rollout->state != ROLLOUT_PAUSED) {
 		return;
 	}
-	const uint64_t away_ms = amiss_ms(rollout, cell, !cell_is_good(rollout, cell));
+	const uint64_t away_ms = amiss_ms(rollout, cell, !cell_is_good(cell));
 
 	if (cell->trouble_index > cell->trouble_before) {
 		fail(cell, WHY_TROUBLE);
@@ -200,7 +177,7 @@ static void pass_healthy(const struct rollout *rollout, struct rollout_cell *cel
 
 static void pass_returning(struct rollout *rollout, struct rollout_cell *cell)
 {
-	if (cell->assigned == cell->stable && cell_is_back(rollout, cell) && rollout->clock_ms >= cell->hold_ms) {
+	if (cell->assigned == cell->stable && cell_is_back(cell) && rollout->clock_ms >= cell->hold_ms) {
 		cell_to(cell, CELL_RETURNED, WHY_BACK);
 		rollout->idle_ms = 0;
 		rollout->is_dirty = true;
@@ -234,7 +211,7 @@ void cell_pass(struct rollout *rollout, struct rollout_cell *cell)
 		pass_returning(rollout, cell);
 		break;
 	case CELL_FAILED:
-		if (cell->stable != 0 && cell->goal == cell->stable && cell_is_back(rollout, cell)) {
+		if (cell->stable != 0 && cell->goal == cell->stable && cell_is_back(cell)) {
 			cell_to(cell, CELL_RETURNED, WHY_BACK);
 		}
 		break;

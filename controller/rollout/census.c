@@ -10,7 +10,7 @@ static void count_update(const struct rollout *rollout, const struct rollout_cel
 	census->failed += cell->has_failed && cell->wave != ROLLOUT_WAVE_LATE;
 	census->late_failed += cell->has_failed && cell->wave == ROLLOUT_WAVE_LATE;
 	if (cell->wave == rollout->wave) {
-		const bool is_good = cell->state == CELL_HEALTHY && cell_is_good(rollout, cell);
+		const bool is_good = cell->state == CELL_HEALTHY && cell_is_good(cell);
 
 		census->wave_attempted++;
 		census->wave_open += is_open;

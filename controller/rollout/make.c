@@ -118,6 +118,29 @@ static uint8_t differences(const struct rollout_parts *parts, const struct rollo
 	return (uint8_t)bits;
 }
 
+/* Slots that the release fills. */
+static uint8_t guests_of(const struct rollout_release *release)
+{
+	unsigned slots = 0;
+
+	for (unsigned i = 0; i < ROLLOUT_GUESTS_MAX; i++) {
+		for (unsigned byte = 0; byte < ROLLOUT_HASH_BYTES; byte++) {
+			if (release->parts.guests[i][byte] != 0) {
+				slots |= 1u << i;
+				break;
+			}
+		}
+	}
+	return (uint8_t)slots;
+}
+
+static bool is_ready_for(const struct rollout *rollout, const struct rollout_cell *cell, unsigned release)
+{
+	const uint8_t guests = guests_of(&rollout->releases[release]);
+
+	return (cell->ready & guests) == guests;
+}
+
 void rollout_feed(struct rollout *rollout, unsigned cell, const struct rollout_facts *facts)
 {
 	if (cell >= rollout->count || facts->index < rollout->cells[cell].index) {
@@ -140,6 +163,8 @@ void rollout_feed(struct rollout *rollout, unsigned cell, const struct rollout_f
 										&rollout->releases[0].parts);
 	own->off_stable = differences(&facts->parts, facts->on_stable != NULL ? facts->on_stable :
 										&rollout->releases[own->stable].parts);
+	own->runs_target = own->off_target == 0 && is_ready_for(rollout, own, 0);
+	own->runs_stable = own->off_stable == 0 && is_ready_for(rollout, own, own->stable);
 	if (facts->trouble_index > own->trouble_index && facts->trouble < TROUBLE_COUNT) {
 		own->trouble_index = facts->trouble_index;
 		own->told_trouble = (uint8_t)facts->trouble;

@@ -9,8 +9,8 @@ bool cell_is_alive(const struct rollout_cell *cell);
 bool cell_is_in_flight(const struct rollout_cell *cell);
 /* Whatever it runs, it does. */
 bool cell_is_serving(const struct rollout_cell *cell);
-bool cell_is_good(const struct rollout *rollout, const struct rollout_cell *cell); /* on the target, guests ready */
-bool cell_is_back(const struct rollout *rollout, const struct rollout_cell *cell); /* the same of its stable release */
+bool cell_is_good(const struct rollout_cell *cell); /* on the target, guests ready */
+bool cell_is_back(const struct rollout_cell *cell); /* the same of its stable release */
 bool cell_may(enum rollout_cell_state from, enum rollout_cell_state to);
 /* The only place that changes a cell's state. */
 void cell_to(struct rollout_cell *cell, enum rollout_cell_state state, enum rollout_why why);

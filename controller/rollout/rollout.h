@@ -205,6 +205,7 @@ struct rollout_cell {
 	uint8_t assigned; /* place in releases, ROLLOUT_NO_GOAL: another */
 	uint8_t off_target, off_stable; /* parts that differ */
 	uint8_t wanted, ready, told_trouble;
+	bool runs_target, runs_stable; /* with its guests ready */
 	bool is_dirty;
 };
 enum { ROLLOUT_NO_GOAL = 255 };
