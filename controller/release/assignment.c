@@ -130,18 +130,7 @@ bool assignment_parse(struct assignment *assignment, const char *text, size_t by
 	}
 	const bool is_good = read_assignment(&document, assignment);
 	json_decref(document.value);
-	char *canonical = is_good ? assignment_print(assignment, fail) : NULL;
-	if (canonical == NULL) {
-		return false;
-	}
-	member_hash(canonical, assignment->id);
-	free(canonical);
-	return true;
-}
-
-static const char *or_none(const char *text)
-{
-	return text[0] != '\0' ? text : NULL;
+	return is_good && member_id(assignment_print(assignment, fail), assignment->id);
 }
 
 char *assignment_print(const struct assignment *assignment, struct fail *fail)
@@ -151,8 +140,9 @@ char *assignment_print(const struct assignment *assignment, struct fail *fail)
 
 	for (unsigned i = 0; i < assignment->guest_count; i++) {
 		const struct assignment_guest *guest = &assignment->guests[i];
-		json_t *values = json_pack("{s:s*, s:s*, s:s*}", "hostname", or_none(guest->hostname), "bootargs",
-					   or_none(guest->bootargs), "files", or_none(guest->files));
+		json_t *values = json_pack("{s:s*, s:s*, s:s*}", "hostname", member_or_none(guest->hostname),
+					   "bootargs", member_or_none(guest->bootargs), "files",
+					   member_or_none(guest->files));
 		is_short |= json_object_set_new(guests, guest->name, values) != 0;
 	}
 	json_t *json = json_pack("{s:s, s:s, s:o*}", "node", assignment->node, "release", assignment->release, "guests",

@@ -315,26 +315,15 @@ bool release_parse(struct release_document *release, const char *text, size_t by
 	}
 	const bool is_good = read_release(&document, release);
 	json_decref(document.value);
-	char *canonical = is_good ? release_print(release, fail) : NULL;
-	if (canonical == NULL) {
-		return false;
-	}
-	member_hash(canonical, release->id);
-	free(canonical);
-	return true;
+	return is_good && member_id(release_print(release, fail), release->id);
 }
 
 /* --- writing: what is as it would be without is left out --- */
 
-static const char *or_none(const char *text)
-{
-	return text[0] != '\0' ? text : NULL;
-}
-
 static json_t *print_blob(const struct release_blob *blob)
 {
 	return json_pack("{s:s, s:I, s:s*}", "sha256", blob->sha256, "bytes", (json_int_t)blob->bytes, "version",
-			 or_none(blob->version));
+			 member_or_none(blob->version));
 }
 
 /* NULL for none, which json_pack's "o*" leaves out; *is_short tells that from short memory. */
@@ -371,7 +360,7 @@ static json_t *print_ready(const struct release_ready *ready, bool *is_short)
 		}
 		object = json_pack("{s:s, s:i}", "by", "seconds", "seconds", (int)ready->seconds);
 	} else {
-		object = json_pack("{s:s, s:s*}", "by", ready_names[ready->by], "line", or_none(ready->line));
+		object = json_pack("{s:s, s:s*}", "by", ready_names[ready->by], "line", member_or_none(ready->line));
 	}
 	*is_short |= object == NULL;
 	return object;
@@ -381,7 +370,7 @@ static json_t *print_guest(const struct release_guest *guest, bool *is_short)
 {
 	json_t *object = json_pack("{s:s, s:i, s:i, s:o, s:s*, s:s*}", "name", guest->name, "vcpus", (int)guest->vcpus,
 				   "memory_mib", (int)guest->memory_mib, "kernel", print_blob(&guest->kernel),
-				   "bootargs", or_none(guest->bootargs), "reset",
+				   "bootargs", member_or_none(guest->bootargs), "reset",
 				   guest->reset == MANIFEST_RETAIN ? NULL : reset_names[guest->reset]);
 	json_t *const members[] = {guest->has_initramfs ? print_blob(&guest->initramfs) : NULL,
 				   print_overlays(&guest->roles, is_short),
@@ -408,14 +397,14 @@ char *release_print(const struct release_document *release, struct fail *fail)
 		is_short |= json_array_append_new(guests, print_guest(&release->guests[i], &is_short)) != 0;
 	}
 	if (release->min_controller[0] != '\0' || release->min_core[0] != '\0' || release->min_service[0] != '\0') {
-		minimum = json_pack("{s:s*, s:s*, s:s*}", "controller", or_none(release->min_controller), "core",
-				    or_none(release->min_core), "service", or_none(release->min_service));
+		minimum = json_pack("{s:s*, s:s*, s:s*}", "controller", member_or_none(release->min_controller), "core",
+				    member_or_none(release->min_core), "service", member_or_none(release->min_service));
 		is_short |= minimum == NULL;
 	}
 	json_t *json =
 		json_pack("{s:s, s:s, s:o, s:o, s:o, s:o*, s:s*}", "name", release->name, "version", release->version,
 			  "core", print_blob(&release->core), "service", print_blob(&release->service), "guests",
-			  guests, "minimum", minimum, "notes", or_none(release->notes));
+			  guests, "minimum", minimum, "notes", member_or_none(release->notes));
 	if (is_short) {
 		json_decref(json);
 		json = NULL;

@@ -231,13 +231,10 @@ bool file_overlay_parse(struct file_overlay *overlay, const char *text, size_t b
 	}
 	const bool is_good = read_overlay(&document, overlay);
 	json_decref(document.value);
-	char *canonical = is_good ? file_overlay_print(overlay, fail) : NULL;
-	if (canonical == NULL) {
+	if (!is_good || !member_id(file_overlay_print(overlay, fail), overlay->id)) {
 		file_overlay_free(overlay);
 		return false;
 	}
-	member_hash(canonical, overlay->id);
-	free(canonical);
 	return true;
 }
 

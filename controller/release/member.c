@@ -337,10 +337,20 @@ char *member_print(json_t *json, struct fail *fail)
 	return text;
 }
 
-void member_hash(const char *canonical, char hex[MEMBER_SHA256_BYTES])
+bool member_id(char *canonical, char hex[MEMBER_SHA256_BYTES])
 {
 	uint8_t hash[crypto_hash_sha256_BYTES];
 
+	if (canonical == NULL) {
+		return false;
+	}
 	(void)crypto_hash_sha256(hash, (const unsigned char *)canonical, strlen(canonical));
 	(void)hex_print(hash, sizeof(hash), hex);
+	free(canonical);
+	return true;
+}
+
+const char *member_or_none(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
 }

@@ -60,5 +60,7 @@ bool member_base64(const struct member *member, size_t most, uint8_t **bytes, si
 /* The canonical form: sorted keys, no spaces. Takes `json` (NULL: memory was short). The text is the caller's to
  * free(). */
 char *member_print(json_t *json, struct fail *fail);
-/* The SHA-256 of a canonical form, which is the document's id. */
-void member_hash(const char *canonical, char hex[MEMBER_SHA256_BYTES]);
+/* The document's id: the SHA-256 of its canonical form, which is freed. False: there is none (NULL). */
+bool member_id(char *canonical, char hex[MEMBER_SHA256_BYTES]);
+/* For json_pack()'s `s*`, which leaves a NULL out. */
+const char *member_or_none(const char *text);

@@ -58,13 +58,10 @@ bool tree_overlay_parse(struct tree_overlay *overlay, const char *text, size_t b
 	}
 	const bool is_good = read_overlay(&document, overlay);
 	json_decref(document.value);
-	char *canonical = is_good ? tree_overlay_print(overlay, fail) : NULL;
-	if (canonical == NULL) {
+	if (!is_good || !member_id(tree_overlay_print(overlay, fail), overlay->id)) {
 		tree_overlay_free(overlay);
 		return false;
 	}
-	member_hash(canonical, overlay->id);
-	free(canonical);
 	return true;
 }
 

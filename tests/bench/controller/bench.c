@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -31,11 +30,6 @@ enum {
 
 /* Of the beats that are measured; BENCH_SECONDS= in the environment. */
 static unsigned seconds_long = SECONDS_LONG;
-
-static void pause_ms(long ms)
-{
-	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
-}
 
 /* `is_reached` < 0: there is nothing to reach. */
 static void row(const char *what, const char *reach, int is_reached, const char *format, ...)

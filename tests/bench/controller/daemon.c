@@ -25,7 +25,7 @@ enum {
 	LOG_BYTES = 2048
 };
 
-static void pause_ms(long ms)
+void pause_ms(long ms)
 {
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+void pause_ms(long ms);
+
 struct subject {
 	char folder[64], socket[96], log[96];
 	uint16_t people_port, node_port;
